@@ -1,0 +1,1 @@
+"""Run a network's static graphs: arrays in, arrays out. Knows no boxes and no tracker family."""

@@ -1,0 +1,1 @@
+"""The command line ``uav-tracker``: one file a command."""

@@ -1,0 +1,1 @@
+"""Figures and metrics: what tracked and flown runs are judged by."""

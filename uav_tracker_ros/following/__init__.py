@@ -1,0 +1,1 @@
+"""Pixels to motion: camera model, target estimate, control law, limits, states. Pure: no clock, no ROS."""

@@ -1,0 +1,1 @@
+"""The ROS shell: thin nodes around the pure core. The only room that imports rclpy."""

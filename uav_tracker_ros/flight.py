@@ -13,7 +13,7 @@ from typing import NamedTuple
 Vector3 = tuple[float, float, float]
 Quaternion = tuple[float, float, float, float]
 
-SETPOINT_LIFETIME_S = 0.25  # no setpoint is valid longer than this (following.md 5)
+SETPOINT_LIFETIME_S = 0.25  # a controller that hangs longer than this stops flying the vehicle
 
 
 class VehicleMode(IntEnum):
@@ -79,7 +79,7 @@ class Command(IntEnum):
 
 
 class GateState(IntEnum):
-    """States of the gate (following.md 5); numbers as in FollowState.msg."""
+    """States of the gate; numbers as in FollowState.msg."""
 
     NO_LINK = 0
     SILENT = 1

@@ -63,7 +63,7 @@ class Box(NamedTuple):
 
 
 class TargetState(IntEnum):
-    """What the tracker says of its box; numbers as in TrackedTarget.msg (siamese.md 6.4)."""
+    """What the tracker says of its box; numbers as in TrackedTarget.msg."""
 
     NONE = 0
     TRACKING = 1

@@ -12,7 +12,7 @@ NAN = float("nan")
 
 
 class FollowPhase(IntEnum):
-    """States of following.md section 4; numbers as in FollowState.msg."""
+    """What the follower is doing; numbers as in FollowState.msg."""
 
     IDLE = 0
     READY = 1

@@ -1,7 +1,7 @@
 """Every setting of the follower: the one place of a default, its unit, range and meaning.
 
 ROS parameters (``follow.<name>``), launch arguments, command-line options and the gate's limits
-are all read from :class:`FollowSettings` (following.md section 2).
+are all read from :class:`FollowSettings`.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ __all__ = ["Box", "Image", "Observation", "PeakFeatures", "Probing", "Tracker"]
 
 
 class PeakFeatures(NamedTuple):
-    """What confidence is computed from (siamese.md 6.3). NaN: this family does not measure it."""
+    """What confidence is computed from. NaN: this family does not measure it."""
 
     peak: float  # score before penalty and window
     penalized_peak: float = float("nan")  # score after them

@@ -57,6 +57,10 @@ class OutputExists(UavTrackerError, FileExistsError):
     """An output folder holds results and ``--overwrite`` was not given."""
 
 
+class OutputUnwritable(UavTrackerError, OSError):
+    """An output file or folder that cannot be made or written."""
+
+
 class InputUnreadable(UavTrackerError, OSError):
     """A video, folder, annotation or record that cannot be read."""
 

@@ -1,0 +1,168 @@
+"""OpenCV's own trackers: CSRT, KCF, MOSSE, MIL.
+
+They answer with a box and, at most, "lost"; none says how sure it is. So the score here is measured
+apart from them: how much the box looks like the views of the selected target, 0 to 1, with the shape of a
+template-matching response around the box as features. It falls when the target is hidden or gone, even
+while the tracker goes on following what covered it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_tracker_ros.errors import InvalidBox
+from uav_tracker_ros.geometry import Box, Image, iou
+from uav_tracker_ros.trackers.appearance import ViewBank
+from uav_tracker_ros.trackers.confidence import Calibration, outside_share, response_shape
+from uav_tracker_ros.trackers.contract import Observation, PeakFeatures, Tracker
+from uav_tracker_ros.trackers.inputs import MonoRange, check_box, check_image, keep_in_image, not_initialized, to_bgr8
+from uav_tracker_ros.trackers.registry import Build, register
+from uav_tracker_ros.trackers.template_match import best_match, response_around
+
+_SCALES = (0.8, 1.0, 1.25)  # of the last size, when looking elsewhere
+_SAME_PLACE = 0.5  # IoU; a smaller move is left to the tracker, which would learn the place anew
+
+
+class OpenCVTracker:
+    """One of OpenCV's trackers behind this package's contract."""
+
+    calibration: Calibration | None = None
+
+    def __init__(self, name: str, make: Callable[[], Any]) -> None:
+        self._name = name
+        self._make = make
+        self._tracker: Any = None
+        self._views = ViewBank()
+        self._range = MonoRange()
+        self._box = Box(0.0, 0.0, 0.0, 0.0)
+        self._shape: tuple[int, ...] = ()
+        self._moved = False
+
+    def initialize(self, image: Image, box: Box) -> None:
+        """See :class:`Tracker`; OpenCV gets the box rounded to whole pixels."""
+        check_image(image)
+        visible = check_box(box, image)
+        self._range.reset()
+        self._start(to_bgr8(image, self._range), visible)
+        self._shape = image.shape
+        self._box = visible
+        self._moved = False
+        self._views.start(image, visible)
+
+    def update(self, image: Image) -> Observation:
+        """See :class:`Tracker`; if OpenCV reports failure or an empty box, the last box stands."""
+        if self._tracker is None:
+            raise not_initialized(self._name)
+        check_image(image, self._shape)
+        pixels = to_bgr8(image, self._range)
+        box = self._take_up(pixels) if self._moved else self._step(pixels)
+        size_change = max(_ratio(box.w, self._box.w), _ratio(box.h, self._box.h))
+        self._box = box
+        observation = self._judge(pixels, box, size_change)
+        self._views.consider(pixels, box, observation.score, observation.score)
+        return observation
+
+    def probe(self, image: Image, region: Box) -> Observation:
+        """See :class:`Probing`: template matching with the views, for OpenCV's trackers cannot look elsewhere."""
+        if self._tracker is None:
+            raise not_initialized(self._name)
+        check_image(image, self._shape)
+        pixels = to_bgr8(image, self._range, adapt=False)
+        return self._judge(pixels, self._find(pixels, region), 1.0)
+
+    def move_to(self, box: Box) -> None:
+        """See :class:`Probing`; the tracker starts anew there with the next image."""
+        if iou(box, self._box) < _SAME_PLACE:
+            self._box = box
+            self._moved = True
+
+    def _start(self, pixels: NDArray[np.uint8], box: Box) -> None:
+        height, width = pixels.shape[:2]
+        w, h = min(max(round(box.w), 1), width), min(max(round(box.h), 1), height)
+        corner = min(max(round(box.x), 0), width - w), min(max(round(box.y), 0), height - h)
+        tracker = self._make()
+        try:
+            tracker.init(pixels, (*corner, w, h))
+        except cv2.error as error:
+            raise InvalidBox(
+                f"{self._name} cannot start on a {w} x {h} px box ({error.err}); expected a larger one; select again"
+            ) from error
+        self._tracker = tracker
+
+    def _step(self, pixels: NDArray[np.uint8]) -> Box:
+        try:
+            found, answer = self._tracker.update(pixels)
+        except cv2.error:  # some builds assert on flat images: nothing was found there
+            return self._box
+        if not found or answer[2] <= 0 or answer[3] <= 0 or not np.isfinite(answer).all():
+            return self._box
+        height, width = pixels.shape[:2]
+        return keep_in_image(Box(*(float(part) for part in answer)), width, height, 1.0)
+
+    def _take_up(self, pixels: NDArray[np.uint8]) -> Box:
+        """Start anew where the target is by now, near where ``move_to`` said."""
+        self._moved = False
+        side = 2 * max(self._box.w, self._box.h)
+        box = self._find(pixels, Box.from_center(*self._box.center, side, side))
+        self._start(pixels, box)
+        return box
+
+    def _find(self, pixels: NDArray[np.uint8], region: Box) -> Box:
+        """The box in ``region`` that looks most like a view."""
+        candidates = [
+            match
+            for view in self._views.patches
+            for scale in _SCALES
+            if (match := best_match(pixels, region, view, self._box.w * scale, self._box.h * scale)) is not None
+        ]
+        if not candidates:
+            return keep_in_image(
+                Box.from_center(*region.center, self._box.w, self._box.h), pixels.shape[1], pixels.shape[0], 1.0
+            )
+        return max(candidates, key=lambda match: match[1])[0]
+
+    def _judge(self, pixels: NDArray[np.uint8], box: Box, size_change: float) -> Observation:
+        similarity, view = self._views.closest(pixels, box)
+        response, peak, cells = response_around(pixels, box, self._views.patches[view])
+        apce, psr, second = response_shape(response, peak, cells)
+        features = PeakFeatures(
+            peak=similarity,
+            apce=apce,
+            psr=psr,
+            second_ratio=min(second, 2.0),
+            size_change=size_change,
+            border=outside_share(box, pixels.shape[1], pixels.shape[0]),
+            similarity=similarity,
+        )
+        return Observation(box, similarity, features)
+
+
+def _ratio(a: float, b: float) -> float:
+    return max(a / b, b / a)
+
+
+def _register(name: str, constructor: str) -> None:
+    """Where this OpenCV has the constructor, under ``cv2`` or ``cv2.legacy``."""
+    for place in (cv2, getattr(cv2, "legacy", None)):
+        make = getattr(place, constructor, None)
+        if make is not None:
+
+            def factory(build: Build, make: Callable[[], Any] = make) -> Tracker:
+                return OpenCVTracker(build.name, make)
+
+            register(name)(factory)
+            return
+
+
+for _name, _constructor in (
+    ("csrt", "TrackerCSRT_create"),
+    ("kcf", "TrackerKCF_create"),
+    ("mosse", "TrackerMOSSE_create"),
+    ("mil", "TrackerMIL_create"),
+):
+    _register(_name, _constructor)

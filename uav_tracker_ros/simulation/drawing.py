@@ -1,0 +1,260 @@
+"""Draws bodies into a picture: projection of faces, painter's order, soft edges, shadows, hidden parts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_tracker_ros.geometry import Box
+from uav_tracker_ros.simulation.projection import NEAR, View, clip_near
+from uav_tracker_ros.simulation.solids import Solid
+from uav_tracker_ros.simulation.world import Placement
+
+Floats = NDArray[np.float64]
+Picture = NDArray[np.uint8]
+
+SUN_NED = np.array([0.45, -0.50, -0.74])  # direction to the sun, unit length: south-east shadows
+_AMBIENT = 0.58  # share of light on faces turned away from the sun
+_SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
+_LIMIT = 1e6  # px; keeps drawing coordinates inside int32
+
+
+class Ball(NamedTuple):
+    """A ball in the picture."""
+
+    u: float  # px
+    v: float  # px
+    radius: float  # px
+
+
+@dataclass(frozen=True)
+class Sketch:
+    """A body as seen in one view: shapes in drawing order, each with its BGR colour."""
+
+    shapes: list[tuple[Floats | Ball, tuple[float, float, float]]]
+    box: Box  # px, hull of the shapes
+
+    def fill(self, canvas: Picture, origin: tuple[float, float], scale: float, value: float | None) -> None:
+        """Draw all shapes.
+
+        Args:
+            canvas: (H, W, 4) BGRA, or (H, W) where ``value`` is written.
+            origin: px of the view at the canvas's top-left corner.
+            scale: canvas pixels per px of the view.
+            value: of a mask; None: the shapes' own colours with full alpha.
+        """
+        for shape, colour in self.shapes:
+            paint = (value,) if value is not None else (*colour, 255.0)
+            if isinstance(shape, Ball):
+                centre = _fixed(np.array([[shape.u, shape.v]]), origin, scale)[0]
+                radius = round(shape.radius * scale * (1 << _SHIFT))
+                cv2.circle(canvas, (int(centre[0]), int(centre[1])), radius, paint, -1, cv2.LINE_8, _SHIFT)
+            else:
+                cv2.fillConvexPoly(canvas, _fixed(shape, origin, scale), paint, cv2.LINE_8, _SHIFT)
+
+
+def _fixed(pixels: Floats, origin: tuple[float, float], scale: float) -> NDArray[np.int32]:
+    # OpenCV's pixel centres lie at integers, this package's at integers + 0.5.
+    points = (pixels - origin) * scale - 0.5
+    return np.rint(np.clip(points, -_LIMIT, _LIMIT) * (1 << _SHIFT)).astype(np.int32)
+
+
+def _pose(placement: Placement, view: View) -> tuple[Floats, Floats]:
+    """Rotation and translation from the body frame to camera_optical."""
+    cos, sin = math.cos(placement.heading), math.sin(placement.heading)
+    turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
+    place = np.array([placement.north, placement.east, 0.0])
+    return view.rotation @ turn, view.rotation @ (place - view.position)
+
+
+def sketch(placement: Placement, view: View) -> Sketch | None:
+    """The body in this view; None where nothing of it lies before the camera."""
+    solid = placement.solid
+    rotation, translation = _pose(placement, view)
+    vertices = (solid.vertices + placement.gait * solid.sway) @ rotation.T + translation
+    balls = solid.balls[:, :3] @ rotation.T + translation
+    if max(vertices[:, 2].max(initial=-1.0), balls[:, 2].max(initial=-1.0)) < NEAR:
+        return None
+    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
+    shapes += _seen_faces(placement, view, vertices, rotation, translation)
+    shapes += _seen_balls(solid, view, balls)
+    shapes.sort(key=lambda shape: (shape[0], -shape[1]))  # stable: decals stay behind their part's faces
+    if not shapes:
+        return None
+    return Sketch([(shape, colour) for _, _, shape, colour in shapes], _hull(shape for _, _, shape, _ in shapes))
+
+
+def _seen_faces(
+    placement: Placement, view: View, vertices: Floats, rotation: Floats, translation: Floats
+) -> list[tuple[int, float, Floats | Ball, tuple[float, float, float]]]:
+    solid = placement.solid
+    normals, centres = solid.normals @ rotation.T, solid.centres @ rotation.T + translation
+    facing = np.flatnonzero(np.einsum("ij,ij->i", normals, centres) < 0)
+    sun = view.rotation @ SUN_NED
+    colours = solid.colours * (_AMBIENT + (1 - _AMBIENT) * np.maximum(0.0, normals @ sun))[:, None]
+    depths = np.linalg.norm(solid.part_centres @ rotation.T + translation, axis=1)
+    pixels = view.to_pixels(np.maximum(vertices, (-np.inf, -np.inf, NEAR)))
+    near = vertices[:, 2] < NEAR
+    any_near = bool(near.any())
+    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
+    for f in facing:
+        face, part = solid.faces[f], solid.parts[f]
+        polygon = pixels[face]
+        if any_near and near[face].any():
+            clipped = clip_near(vertices[face])
+            if len(clipped) == 0:
+                continue
+            polygon = view.to_pixels(clipped)
+        blue, green, red = colours[f].tolist()
+        shapes.append((2 * int(solid.layers[part]), float(depths[part]), polygon, (blue, green, red)))
+    return shapes
+
+
+def _seen_balls(
+    solid: Solid, view: View, balls: Floats
+) -> list[tuple[int, float, Floats | Ball, tuple[float, float, float]]]:
+    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
+    seen = np.flatnonzero(balls[:, 2] > NEAR)
+    pixels = view.to_pixels(balls[seen])
+    for b, (u, v) in zip(seen, pixels.tolist(), strict=True):
+        depth = float(balls[b, 2])
+        blue, green, red = solid.ball_colours[b].tolist()
+        radius = view.intrinsics.fx * float(solid.balls[b, 3]) / depth
+        shapes.append((2 * int(solid.ball_layers[b]) + 1, depth, Ball(u, v, radius), (blue, green, red)))
+    return shapes
+
+
+def _hull(shapes: object) -> Box:
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for shape in shapes:  # type: ignore[attr-defined]
+        if isinstance(shape, Ball):
+            centre = np.array(shape[:2])
+            low, high = np.minimum(low, centre - shape.radius), np.maximum(high, centre + shape.radius)
+        else:
+            low, high = np.minimum(low, shape.min(axis=0)), np.maximum(high, shape.max(axis=0))
+    return Box.from_xyxy(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+
+
+def amodal_box(placement: Placement, view: View) -> Box:
+    """Hull of the body's silhouette, px, as if nothing stood before it; it may leave the image.
+
+    Limbs count at the ends of their swing, so the box does not beat with the gait. Parts behind the
+    camera are left out; a body wholly behind it has the box (0, 0, 0, 0).
+    """
+    solid = placement.solid
+    rotation, translation = _pose(placement, view)
+    points = solid.outline @ rotation.T + translation
+    balls = solid.balls[:, :3] @ rotation.T + translation
+    points, seen = points[points[:, 2] > NEAR], balls[:, 2] > NEAR
+    corners = [view.to_pixels(points)]
+    if seen.any():
+        reach = view.intrinsics.fx * solid.balls[seen, 3:4] / balls[seen, 2:3]
+        centres = view.to_pixels(balls[seen])
+        corners += [centres - reach, centres + reach]
+    pixels = np.vstack(corners)
+    if len(pixels) == 0:
+        return Box(0.0, 0.0, 0.0, 0.0)
+    (x0, y0), (x1, y1) = pixels.min(axis=0).tolist(), pixels.max(axis=0).tolist()
+    return Box.from_xyxy(x0, y0, x1, y1)
+
+
+def overlap(a: Box, b: Box) -> bool:
+    """Whether two boxes share some area."""
+    return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h
+
+
+def paint(image: Picture, body: Sketch, kernel: Floats | None) -> None:
+    """Draw a body over the image with soft edges, smeared by ``kernel`` where it moves fast."""
+    height, width = image.shape[:2]
+    margin = 2 if kernel is None else 2 + kernel.shape[0] // 2
+    x0, y0 = math.floor(body.box.x) - margin, math.floor(body.box.y) - margin
+    x1, y1 = math.ceil(body.box.x + body.box.w) + margin, math.ceil(body.box.y + body.box.h) + margin
+    x0, y0, x1, y1 = max(x0, -margin), max(y0, -margin), min(x1, width + margin), min(y1, height + margin)
+    left, top, right, bottom = max(x0, 0), max(y0, 0), min(x1, width), min(y1, height)
+    if left >= right or top >= bottom:
+        return
+    area = (x1 - x0) * (y1 - y0)
+    scale = 4 if area < 6_000 else 3 if area < 20_000 else 2 if area < 60_000 else 1
+    canvas = np.zeros(((y1 - y0) * scale, (x1 - x0) * scale, 4), np.uint8)
+    body.fill(canvas, (x0, y0), scale, None)
+    if scale > 1:
+        canvas = np.asarray(cv2.resize(canvas, (x1 - x0, y1 - y0), interpolation=cv2.INTER_AREA), np.uint8)
+    if kernel is not None:
+        canvas = np.asarray(cv2.filter2D(canvas, -1, kernel, borderType=cv2.BORDER_CONSTANT), np.uint8)
+    canvas = canvas[top - y0 : bottom - y0, left - x0 : right - x0]
+    region = image[top:bottom, left:right]
+    through = cv2.cvtColor(255 - canvas[..., 3], cv2.COLOR_GRAY2BGR)
+    # Undrawn canvas is black, so the averaged colours are already weighted by their alpha.
+    region[:] = cv2.add(cv2.multiply(region, through, scale=1 / 255), np.ascontiguousarray(canvas[..., :3]))
+
+
+def shadow_outlines(placement: Placement) -> list[Floats]:
+    """Convex outlines, (N, 2) m north and east, of the body's shadow on the ground."""
+    solid = placement.solid
+    cos, sin = math.cos(placement.heading), math.sin(placement.heading)
+    turn = np.array([[cos, sin], [-sin, cos]])
+    slope = SUN_NED[:2] / SUN_NED[2]  # m north and east per m of height
+    vertices = solid.vertices + placement.gait * solid.sway
+    ground = vertices[:, :2] @ turn - vertices[:, 2:3] * slope + (placement.north, placement.east)
+    groups = [ground[part] for part in solid.vertices_of_parts if len(part)]
+    if len(solid.balls):
+        angles = np.arange(8) * math.pi / 4
+        rims = np.column_stack((np.cos(angles), np.sin(angles)))
+        centres = solid.balls[:, :2] @ turn - solid.balls[:, 2:3] * slope + (placement.north, placement.east)
+        groups.append((centres[:, None, :] + solid.balls[:, 3, None, None] * rims).reshape(-1, 2))
+    return [cv2.convexHull(group.astype(np.float32)).reshape(-1, 2).astype(float) for group in groups]
+
+
+def fill_ground(mask: Picture, view: View, outlines: list[Floats], value: int) -> None:
+    """Fill convex outlines on the ground, (N, 2) m north and east, in a mask of the view's size."""
+    for outline in outlines:
+        points = view.to_camera(np.column_stack((outline, np.zeros(len(outline)))))
+        if points[:, 2].min() < NEAR:
+            points = clip_near(points)
+            if len(points) == 0:
+                continue
+        cv2.fillConvexPoly(mask, _fixed(view.to_pixels(points), (0.0, 0.0), 1.0), (value,), cv2.LINE_AA, _SHIFT)
+
+
+class Visibility(NamedTuple):
+    """What can be seen of a body."""
+
+    box: Box  # px; area 0 when nothing
+    fraction: float  # of the silhouette
+
+
+_MASK_SIDE = 96.0  # px; a silhouette is counted at this size at most
+
+
+def visibility(body: Sketch, nearer: list[Sketch], width: int, height: int) -> Visibility:
+    """What is left of a body inside the image and behind nearer ones."""
+    inside = body.box.clipped(width, height)
+    covering = [other for other in nearer if overlap(other.box, inside)]
+    if inside.area == 0.0:
+        return Visibility(Box(0.0, 0.0, 0.0, 0.0), 0.0)
+    if inside == body.box and not covering:
+        return Visibility(body.box, 1.0)
+    scale = min(2.0, _MASK_SIDE / max(body.box.w, body.box.h))
+    x0, y0 = body.box.x, body.box.y
+    mask = np.zeros((math.ceil(body.box.h * scale) + 1, math.ceil(body.box.w * scale) + 1), np.uint8)
+    body.fill(mask, (x0, y0), scale, 255.0)
+    whole = cv2.countNonZero(mask)
+    for other in covering:
+        other.fill(mask, (x0, y0), scale, 0.0)
+    columns = (np.arange(mask.shape[1]) + 0.5) / scale + x0
+    rows = (np.arange(mask.shape[0]) + 0.5) / scale + y0
+    mask[:, (columns < 0) | (columns > width)] = 0
+    mask[(rows < 0) | (rows > height)] = 0
+    seen = cv2.countNonZero(mask)
+    if seen == 0 or whole == 0:
+        return Visibility(Box(0.0, 0.0, 0.0, 0.0), 0.0)
+    left, top, wide, high = cv2.boundingRect(mask)
+    box = Box(x0 + left / scale, y0 + top / scale, wide / scale, high / scale)
+    x0, y0, x1, y1 = box.clipped(width, height).xyxy
+    x1, y1 = min(x1, body.box.x + body.box.w), min(y1, body.box.y + body.box.h)
+    return Visibility(Box.from_xyxy(x0, y0, x1, y1), seen / whole)

@@ -1,0 +1,106 @@
+"""The stand-in as the gate's link without sockets: stepped, faster than real time.
+
+Telemetry has the rates that the gate asks of a real autopilot, the same delays, and its stamps are
+already on the caller's clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+
+from uav_tracker_ros.flight import Attitude, Command, LocalPosition, Setpoint, Telemetry, VehicleMode
+from uav_tracker_ros.simulation.autopilot import Autopilot, Snapshot
+from uav_tracker_ros.simulation.px4_setpoints import LOCAL_NED, VELOCITY_AND_YAW, PositionTarget
+
+MOTION_PERIOD_S = 0.02  # ATTITUDE_QUATERNION and LOCAL_POSITION_NED at 50 Hz
+MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz
+LANDED_PERIOD_S = 0.2  # EXTENDED_SYS_STATE at 5 Hz
+HEARTBEAT_PERIOD_S = 1.0  # armed and failsafe are told there only; PX4 does not raise its rate
+BATTERY_PERIOD_S = 2.0
+CLOCK_ERROR_S = 0.002  # s, 1 sigma; what the gate's clock mapping reaches on a quiet link
+
+
+class AutopilotLink:
+    """Implements :class:`~uav_tracker_ros.vehicle.contract.Link` on a stepped autopilot."""
+
+    def __init__(self, autopilot: Autopilot, seed: int = 0) -> None:
+        self._autopilot = autopilot
+        self._random = random.Random(seed)  # noqa: S311 - jitter, not cryptography
+        self._next_sample: float | None = None  # s, when the next motion sample is taken
+        self._arrival = 0.0  # s, when it is in hand
+        self._due = dict.fromkeys((MODE_PERIOD_S, LANDED_PERIOD_S, HEARTBEAT_PERIOD_S, BATTERY_PERIOD_S), float("-inf"))
+        self._heard = Telemetry(stamp=float("-inf"))
+
+    def poll(self) -> Sequence[Telemetry]:
+        """What arrived up to the autopilot's present moment, oldest first, at 50 Hz."""
+        now = self._autopilot.now
+        if self._next_sample is None:
+            self._schedule(now)
+        told = []
+        while self._next_sample is not None and self._arrival <= now:
+            if self._autopilot.faults.downlink_open:
+                told.append(self._hear(self._next_sample))
+            self._schedule(self._next_sample + MOTION_PERIOD_S)
+        return told
+
+    def send_setpoint(self, setpoint: Setpoint) -> None:
+        """As SET_POSITION_TARGET_LOCAL_NED, velocity and yaw angle."""
+        if self._autopilot.faults.uplink_open:
+            self._autopilot.receive_position_target(
+                PositionTarget(LOCAL_NED, VELOCITY_AND_YAW, velocity=setpoint.velocity_ned, yaw=setpoint.yaw_ned)
+            )
+
+    def request(self, what: VehicleMode | Command) -> None:
+        """Carry out, or refuse as PX4 does; either way telemetry tells."""
+        autopilot = self._autopilot
+        if not autopilot.faults.uplink_open:
+            return
+        if isinstance(what, VehicleMode):
+            autopilot.commander.request_mode(what)
+        elif what is Command.ARM:
+            autopilot.commander.arm()
+        elif what is Command.DISARM:
+            autopilot.commander.disarm()
+        elif what is Command.TAKEOFF:
+            autopilot.take_off()
+        else:
+            autopilot.commander.request_mode(VehicleMode.LAND if what is Command.LAND else VehicleMode.RETURN)
+
+    def _schedule(self, sample: float) -> None:
+        self._next_sample = sample
+        self._arrival = sample + self._random.uniform(*self._autopilot.settings.telemetry_delay_s)
+
+    def _hear(self, sample: float) -> Telemetry:
+        snapshot = self._autopilot.snapshot_at(sample)
+        estimate = self._autopilot.estimate_at(sample)
+        heard = self._heard._replace(
+            stamp=self._arrival,
+            attitude=Attitude(sample, estimate.quaternion, estimate.rates_frd),
+            clock_error=CLOCK_ERROR_S,
+            velocity_gain=float(self._autopilot.parameters["MPC_XY_VEL_P_ACC"]),
+            yaw_gain=float(self._autopilot.parameters["MC_YAW_P"]),
+        )
+        if estimate.position_valid:  # without it PX4 does not send LOCAL_POSITION_NED
+            position = LocalPosition(sample, estimate.position_ned, estimate.velocity_ned, estimate.reset_count)
+            heard = heard._replace(position=position)
+        self._heard = self._hear_status(heard, snapshot, sample)
+        return self._heard
+
+    def _hear_status(self, heard: Telemetry, snapshot: Snapshot, sample: float) -> Telemetry:
+        status = snapshot.status
+        if self._is_due(HEARTBEAT_PERIOD_S, sample):
+            heard = heard._replace(armed=status.armed, failsafe=status.failsafe)
+        if self._is_due(MODE_PERIOD_S, sample):
+            heard = heard._replace(vehicle_mode=status.mode, intended_mode=status.intended, mode_stamp=self._arrival)
+        if self._is_due(LANDED_PERIOD_S, sample):
+            heard = heard._replace(in_air=status.in_air)
+        if self._is_due(BATTERY_PERIOD_S, sample):
+            heard = heard._replace(battery=status.battery)
+        return heard
+
+    def _is_due(self, period: float, sample: float) -> bool:
+        if sample < self._due[period] - 1e-9:
+            return False
+        self._due[period] = sample + period
+        return True

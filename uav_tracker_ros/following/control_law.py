@@ -1,0 +1,250 @@
+"""From target estimate and own motion to a velocity and a yaw, 50 times a second, in NED.
+
+Assumes a multicopter whose velocity loop answers with a delay and one time constant, a camera fixed
+to the body (tilt moves the picture) and flat ground. The law shapes its own reference velocity; what
+is sent leads that reference by the autopilot's time constant, so that the vehicle is where the
+reference is. Own motion does not see the camera's latency: both sides of the error are taken at the
+moment when the setpoint begins to act.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_tracker_ros.following import safety
+from uav_tracker_ros.following.camera import GRAVITY, Camera
+from uav_tracker_ros.following.limiter import VelocityLimiter, YawLimiter
+from uav_tracker_ros.following.report import Limit
+from uav_tracker_ros.following.settings import FollowSettings
+from uav_tracker_ros.following.target_estimator import Estimate
+from uav_tracker_ros.frames import wrap_angle
+
+Array = NDArray[np.float64]
+
+ACTUATION_DELAY = 0.20  # s, setpoint to the first change of velocity, measured on PX4
+REFERENCE_GAIN = 2.2  # 1/s, velocity error of the reference to acceleration
+ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
+DRAG = 0.12  # 1/s, tilt that holds a speed: a = DRAG v
+BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
+FORWARD_FLOOR = 1.0  # m/s^2: the chase is, sight comes before distance
+SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
+HEIGHT_GAIN = 0.8  # 1/s
+VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
+YAW_FREEZE = 1.5  # m, horizontal: nearer than this the bearing means nothing
+DEFAULT_VELOCITY_GAIN = 1.8  # 1/s, PX4's MPC_XY_VEL_P_ACC where the autopilot did not tell
+DEFAULT_YAW_GAIN = 2.8  # 1/s, PX4's MC_YAW_P
+YAW_DELAY = 0.08  # s
+
+
+class OwnState(NamedTuple):
+    """The vehicle at the newest telemetry."""
+
+    stamp: float  # monotonic s
+    position_ned: Array  # (3,) m
+    velocity_ned: Array  # (3,) m/s
+    yaw: float  # rad
+
+
+class Task(NamedTuple):
+    """What the vehicle should do in this step."""
+
+    mode: str  # spotlight, follow, hold_offset
+    offset_ne: Array  # (2,) m, wanted place minus target (hold_offset)
+    place_ne: Array  # (2,) m, where it was engaged (spotlight)
+    home_ned: Array  # (3,) m
+    ramp: float  # 0 to 1 over the first seconds after engaging
+    weight: float  # 0 to 1, share of the target's motion that is still believed (1: seen)
+    sweep_yaw: float | None  # rad, where to look while searching
+    speed_scale: float  # 0 to 1, from the latency
+
+
+class Motion(NamedTuple):
+    """What the law wants, and the terms behind it."""
+
+    velocity_ned: tuple[float, float, float]  # m/s, the setpoint: reference and lead
+    yaw: float  # rad
+    reference_ne: Array  # (2,) m/s
+    acceleration_ne: Array  # (2,) m/s^2
+    error_ne: Array  # (2,) m, wanted place minus own, where the setpoint acts
+    limits: Limit
+    fov_saturated: bool
+    speed_saturated: bool
+
+
+class ControlLaw:
+    """Holds the reference velocity, its acceleration and the yaw setpoint between steps."""
+
+    def __init__(self, settings: FollowSettings):
+        limits = settings.limits
+        self._settings = settings
+        self._horizontal = VelocityLimiter(limits.max_speed, limits.max_accel, limits.max_jerk)
+        self._vertical = VelocityLimiter(limits.max_speed_z, VERTICAL_ACCEL, VERTICAL_JERK, size=1)
+        self._yaw = YawLimiter(limits.max_yaw_rate, limits.max_yaw_accel)
+        self.velocity_gain = DEFAULT_VELOCITY_GAIN
+        self.yaw_gain = DEFAULT_YAW_GAIN
+
+    @property
+    def yaw_lead(self) -> float:
+        """How far ahead the bearing is taken, s: the lag of the autopilot's yaw loop."""
+        return 1 / self.yaw_gain + YAW_DELAY
+
+    def retune(self, settings: FollowSettings) -> None:
+        """Take the distances and gains of a goal; the limits stay as they were made."""
+        self._settings = settings
+
+    def reset(self, own: OwnState) -> None:
+        """Start from the measured motion: no step at hand-over."""
+        self._horizontal.reset(own.velocity_ned[:2])
+        self._vertical.reset(own.velocity_ned[2:])
+        self._yaw.reset(own.yaw)
+
+    def step(
+        self,
+        now: float,
+        dt: float,
+        own: OwnState,
+        target: Estimate,
+        later_target: Estimate,
+        task: Task,
+        camera: Camera | None,
+    ) -> Motion:
+        """One step.
+
+        Args:
+            now: monotonic s.
+            dt: s since the last step.
+            own: newest telemetry.
+            target: predicted to ``now`` + the actuation delay.
+            later_target: predicted to ``now`` + the yaw lead.
+            task: see :class:`Task`.
+            camera: for the limit that keeps the target in the picture.
+        """
+        age = now + ACTUATION_DELAY - own.stamp
+        place = own.position_ned[:2] + own.velocity_ned[:2] * age + 0.5 * self._horizontal.acceleration * age**2
+        velocity = own.velocity_ned[:2] + self._horizontal.acceleration * age
+        wanted, error, limits = self._wanted_velocity(place, target, task)
+        unlimited = float(np.linalg.norm(wanted))
+        cap = self._settings.max_speed * task.speed_scale
+        speed_saturated = unlimited > cap
+        if speed_saturated:
+            wanted, limits = wanted * (cap / unlimited), limits | Limit.SPEED
+        wanted, close = self._kept_apart(wanted, own, target, task)
+        wanted, at_fence = safety.fenced(wanted, place - task.home_ned[:2], self._settings.fence_radius)
+        limits |= (Limit.DISTANCE if close else Limit.NONE) | (Limit.FENCE if at_fence else Limit.NONE)
+        accel = REFERENCE_GAIN * (wanted - self._horizontal.velocity)
+        if task.mode != "spotlight" and task.weight >= 1 and not (close or at_fence):
+            feed = target.acceleration_ne + self._settings.gain * (target.velocity_ne - velocity)
+            accel = accel + task.ramp * feed
+        accel = accel - REFERENCE_GAIN * _beyond(self._horizontal.velocity - own.velocity_ned[:2], ANTI_WINDUP)
+        saturated = False
+        if camera is not None and not close:
+            accel, saturated = self._kept_in_view(accel, own, target, camera)
+            limits |= Limit.FOV if saturated else Limit.NONE
+        limits |= self._horizontal.step(accel, dt, max(task.ramp, 0.05))
+        velocity_z, limit_z = self._vertical_velocity(own, task, dt, climb=close)
+        yaw, limit_yaw = self._yaw_angle(own, later_target, task, dt)
+        lead = self._horizontal.acceleration / self.velocity_gain
+        sent = self._horizontal.velocity + lead
+        return Motion(
+            (float(sent[0]), float(sent[1]), velocity_z),
+            yaw,
+            self._horizontal.velocity.copy(),
+            self._horizontal.acceleration.copy(),
+            error,
+            limits | limit_z | limit_yaw,
+            saturated,
+            speed_saturated,
+        )
+
+    def _wanted_velocity(self, place: Array, target: Estimate, task: Task) -> tuple[Array, Array, Limit]:
+        if task.mode == "spotlight":
+            error = task.place_ne - place
+            return _capped(SPOTLIGHT_GAIN * error, SPOTLIGHT_SPEED), error, Limit.NONE
+        offset = task.offset_ne
+        if task.mode == "follow":
+            away = place - target.position_ne
+            offset = away * (self._settings.distance / max(float(np.linalg.norm(away)), 0.1))
+        error = target.position_ne + offset - place
+        catch_up = _square_root_p(error, self._settings.gain, 0.5 * self._settings.max_accel)
+        return task.weight * (target.velocity_ne + task.ramp * catch_up), error, Limit.NONE
+
+    def _kept_apart(self, wanted: Array, own: OwnState, target: Estimate, task: Task) -> tuple[Array, bool]:
+        separation = self._separation(own, target)
+        closing = own.velocity_ned - np.append(target.velocity_ne, 0.0)
+        if task.weight <= 0 or not safety.too_close(separation, closing, self._settings.min_distance):
+            return wanted, False
+        level = separation[:2]
+        distance = float(np.linalg.norm(level))
+        if distance < 0.1:
+            return np.zeros(2), True
+        back = -level / distance
+        retreat, at_fence = safety.fenced(
+            safety.RETREAT_SPEED * back, own.position_ned[:2] - task.home_ned[:2], self._settings.fence_radius
+        )
+        if at_fence:
+            return np.zeros(2), True
+        return retreat if float(wanted @ back) < safety.RETREAT_SPEED else wanted, True
+
+    def _separation(self, own: OwnState, target: Estimate) -> Array:
+        middle = self._settings.ground_z - target.height / 2
+        return np.append(target.position_ne - own.position_ned[:2], middle - own.position_ned[2])
+
+    def _kept_in_view(self, accel: Array, own: OwnState, target: Estimate, camera: Camera) -> tuple[Array, bool]:
+        forward = np.array([math.cos(own.yaw), math.sin(own.yaw)])
+        along = float(accel @ forward)
+        distance = max(float(np.linalg.norm(target.position_ne - own.position_ned[:2])), 0.1)
+        feet = self._settings.ground_z - own.position_ned[2]
+        up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
+        drag = DRAG * float(own.velocity_ned[:2] @ forward)
+        least = -max(GRAVITY * math.tan(max(up, 0.0)) + drag, BRAKING_FLOOR)
+        most = max(GRAVITY * math.tan(max(down, 0.0)) - drag, FORWARD_FLOOR)
+        bounded = max(least, min(most, along))
+        return accel + (bounded - along) * forward, bounded != along
+
+    def _vertical_velocity(self, own: OwnState, task: Task, dt: float, *, climb: bool) -> tuple[float, Limit]:
+        s = self._settings
+        altitude = task.home_ned[2] - own.position_ned[2]
+        up = 0.0
+        if climb:
+            up = 1.0
+        elif task.weight >= 1 and task.mode != "spotlight":
+            wanted = s.height - (s.ground_z - own.position_ned[2])
+            up = max(-s.max_speed_z, min(s.max_speed_z, HEIGHT_GAIN * wanted))
+        up, bounded = safety.altitude_bounded(min(up, s.max_speed_z), altitude, s.min_altitude, s.max_altitude)
+        accel = 2 * REFERENCE_GAIN * (np.array([-up]) - self._vertical.velocity)
+        self._vertical.step(accel, dt, max(task.ramp, 0.05))
+        return float(self._vertical.velocity[0]), Limit.ALTITUDE if bounded else Limit.NONE
+
+    def _yaw_angle(self, own: OwnState, target: Estimate, task: Task, dt: float) -> tuple[float, Limit]:
+        place = own.position_ned[:2] + own.velocity_ned[:2] * (target.stamp - own.stamp)
+        away = target.position_ne - place
+        if task.sweep_yaw is not None:
+            wanted = task.sweep_yaw
+        elif float(np.linalg.norm(away)) < YAW_FREEZE:
+            wanted = self._yaw.yaw
+        else:
+            wanted = math.atan2(away[1], away[0])
+        return self._yaw.yaw, self._yaw.step(wrap_angle(wanted), own.yaw, dt)
+
+
+def _capped(vector: Array, size: float) -> Array:
+    length = float(np.linalg.norm(vector))
+    return vector * (size / length) if length > size else vector
+
+
+def _beyond(vector: Array, size: float) -> Array:
+    length = float(np.linalg.norm(vector))
+    return vector * (1 - size / length) if length > size else np.zeros_like(vector)
+
+
+def _square_root_p(error: Array, gain: float, braking: float) -> Array:
+    """Speed towards a place: proportional when near, what ``braking`` (m/s^2) can still stop when far."""
+    distance = float(np.linalg.norm(error))
+    linear = braking / gain**2
+    if distance <= linear:
+        return gain * error
+    return error * (math.sqrt(2 * braking * (distance - linear / 2)) / distance)

@@ -1,0 +1,87 @@
+"""When a candidate after a loss is the target again: five gates, all of them, several frames long."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_tracker_ros.following.target_estimator import Estimate
+
+Array = NDArray[np.float64]
+
+CONFIDENCE_MIN = 0.5
+MAHALANOBIS_MAX = 9.2  # squared, 2 degrees of freedom: 99 %
+RADIUS_MAX = 8.0  # m, cap of the growing gate
+LN_SIZE_MAX = 0.35
+WINDOW = 7  # frames
+NEEDED_SHORT = 5  # of the window, within coast_max
+NEEDED_LONG = 10  # in a row, later
+
+
+class Candidate(NamedTuple):
+    """One box that might be the target."""
+
+    lock: int
+    confidence: float
+    similarity: float  # NaN: not measured, counts as not similar
+    same_lock: bool  # the tracker never let go of it
+    position_ne: Array  # (2,) m, measured
+    measured_height: float  # m, from box and place
+
+
+class Reacquisition:
+    """Judges the candidates of one lock after another."""
+
+    def __init__(self, reid_on: float):
+        self._reid_on = reid_on
+        self._lock = -1
+        self._passed: deque[bool] = deque(maxlen=WINDOW)
+        self._in_a_row = 0
+
+    def reset(self) -> None:
+        """Forget what was seen: at the start of a loss."""
+        self._lock, self._in_a_row = -1, 0
+        self._passed.clear()
+
+    def judge(self, candidate: Candidate, predicted: Estimate, unseen_s: float, max_speed: float) -> bool:
+        """Put one candidate to the gates; True if it passes all of this frame's.
+
+        Args:
+            candidate: the box.
+            predicted: the estimate at the box's stamp.
+            unseen_s: time since the target was last seen, s.
+            max_speed: of the class, m/s.
+        """
+        if candidate.lock != self._lock:
+            self.reset()
+            self._lock = candidate.lock
+        similar = candidate.same_lock or candidate.similarity >= self._reid_on
+        size_change = abs(math.log(candidate.measured_height / predicted.height))
+        passed = (
+            candidate.confidence >= CONFIDENCE_MIN
+            and similar
+            and _reachable(candidate.position_ne - predicted.position_ne, predicted, unseen_s, max_speed)
+            and size_change < LN_SIZE_MAX
+        )
+        self._passed.append(passed)
+        self._in_a_row = self._in_a_row + 1 if passed else 0
+        return passed
+
+    def confirmed(self, *, long_loss: bool) -> bool:
+        """Enough frames have passed."""
+        return self._in_a_row >= NEEDED_LONG if long_loss else sum(self._passed) >= NEEDED_SHORT
+
+
+def _reachable(offset_ne: Array, predicted: Estimate, unseen_s: float, max_speed: float) -> bool:
+    distance = float(np.linalg.norm(offset_ne))
+    if distance > RADIUS_MAX:
+        return False
+    speed_needed = float(np.linalg.norm(predicted.velocity_ne + offset_ne / max(unseen_s, 0.2)))
+    if speed_needed > max_speed + 2.0:  # 2 m/s: 1 sigma of a place over the shortest loss
+        return False
+    covariance = predicted.covariance_ne + 0.5**2 * np.eye(2)  # the candidate's own error, m
+    return float(offset_ne @ np.linalg.solve(covariance, offset_ne)) < MAHALANOBIS_MAX

@@ -198,7 +198,7 @@ def _missing(name: str, models_dir: Path | None, peers_dir: Path | None) -> str:
             return str(error)
         absent = [entry.name for entry in row.files if not (folder / entry.name).is_file()]
         if absent:
-            return f"{', '.join(absent)} not found in {folder}"
+            return f"{folder} lacks {', '.join(absent)}"
     return "" if name in _registered() else "no program for it is installed"
 
 

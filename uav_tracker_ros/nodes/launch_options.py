@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,14 +97,18 @@ class LaunchOptions:
         return self.camera_source == "sim" and not self.vehicle
 
     @classmethod
-    def from_strings(cls, given: Mapping[str, str]) -> LaunchOptions:
+    def from_strings(cls, given: Mapping[str, str], parts: Sequence[str] | None = None) -> LaunchOptions:
         """Options from launch arguments; an empty string means "not given".
+
+        Args:
+            given: name to value.
+            parts: which rows of the table; None: all.
 
         Raises:
             UnknownName: an argument that does not exist.
             InvalidParameter: a value of the wrong kind.
         """
-        values: dict[str, Any] = {}
+        values: dict[str, Any] = {} if parts is None else {"parts": tuple(parts)}
         for name, text in given.items():
             if name not in ARGUMENTS:
                 raise unknown_name("launch argument", name, ARGUMENTS)

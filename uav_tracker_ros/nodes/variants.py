@@ -37,7 +37,7 @@ def config_directory() -> Path:
         from ament_index_python.packages import get_package_share_directory
 
         return Path(get_package_share_directory("uav_tracker_ros")) / "config"
-    except (ImportError, LookupError) as error:
+    except (ImportError, LookupError, OSError) as error:  # OSError: no environment variable of ament
         raise InputUnreadable(
             f"no config/base.yaml beside the package and no installed share folder ({error}); "
             "build with colcon and source install/setup.bash, or run from the source tree"
@@ -75,9 +75,9 @@ def check_names(options: LaunchOptions) -> None:
     if options.tracker and options.tracker not in (known := _tracker_names()):
         raise unknown_name("tracker", options.tracker, known)
     if options.camera_source == "sim":
-        from uav_tracker_ros.simulation import scenarios
+        from uav_tracker_ros.simulation.scenarios import get
 
-        scenarios.get(options.scenario)
+        get(options.scenario)
 
 
 def follow_settings(options: LaunchOptions, layers: Iterable[Layer]) -> FollowSettings:
@@ -136,6 +136,6 @@ def _follow_leaves(path: Path) -> dict[str, Any]:
 
 
 def _tracker_names() -> list[str]:
-    from uav_tracker_ros.trackers import registry
+    from uav_tracker_ros.trackers.registry import names
 
-    return registry.names()
+    return names()

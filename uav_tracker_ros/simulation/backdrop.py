@@ -54,7 +54,8 @@ class Backdrop:
             level = self._level_for(view, (top + 2 * bottom) / 3)
             size = textures.GROUND_RESOLUTION * 2**level
             # Texel (column, row) to metres (north, east); both count centres at integers.
-            to_ground = np.array([[0.0, size, size / 2], [size, 0.0, size / 2], [0.0, 0.0, 1.0]])
+            first = size / 2 - textures.GROUND_HALF
+            to_ground = np.array([[0.0, size, first], [size, 0.0, first], [0.0, 0.0, 1.0]])
             shift = np.array([[1.0, 0.0, -0.5], [0.0, 1.0, -0.5 - top], [0.0, 0.0, 1.0]])
             cv2.warpPerspective(
                 self._levels[level],

@@ -24,19 +24,21 @@ _SHIFT = 4  # fractional bits of OpenCV's drawing coordinates
 _LIMIT = 1e6  # px; keeps drawing coordinates inside int32
 
 
-class Ball(NamedTuple):
-    """A ball in the picture."""
+class Shape(NamedTuple):
+    """A convex polygon, or a ball, of a sketch."""
 
-    u: float  # px
-    v: float  # px
-    radius: float  # px
+    start: int  # index of its first point
+    stop: int
+    radius: float  # px; 0: a polygon
+    colour: tuple[float, float, float]  # BGR
 
 
 @dataclass(frozen=True)
 class Sketch:
-    """A body as seen in one view: shapes in drawing order, each with its BGR colour."""
+    """A body as seen in one view."""
 
-    shapes: list[tuple[Floats | Ball, tuple[float, float, float]]]
+    points: Floats  # (N, 2) px: corners of polygons, centres of balls
+    shapes: list[Shape]  # in drawing order
     box: Box  # px, hull of the shapes
 
     def fill(self, canvas: Picture, origin: tuple[float, float], scale: float, value: float | None) -> None:
@@ -48,14 +50,14 @@ class Sketch:
             scale: canvas pixels per px of the view.
             value: of a mask; None: the shapes' own colours with full alpha.
         """
-        for shape, colour in self.shapes:
+        fixed = _fixed(self.points, origin, scale)
+        for start, stop, radius, colour in self.shapes:
             paint = (value,) if value is not None else (*colour, 255.0)
-            if isinstance(shape, Ball):
-                centre = _fixed(np.array([[shape.u, shape.v]]), origin, scale)[0]
-                radius = round(shape.radius * scale * (1 << _SHIFT))
-                cv2.circle(canvas, (int(centre[0]), int(centre[1])), radius, paint, -1, cv2.LINE_8, _SHIFT)
+            if radius > 0.0:
+                u, v = fixed[start].tolist()
+                cv2.circle(canvas, (u, v), round(radius * scale * (1 << _SHIFT)), paint, -1, cv2.LINE_8, _SHIFT)
             else:
-                cv2.fillConvexPoly(canvas, _fixed(shape, origin, scale), paint, cv2.LINE_8, _SHIFT)
+                cv2.fillConvexPoly(canvas, fixed[start:stop], paint, cv2.LINE_8, _SHIFT)
 
 
 def _fixed(pixels: Floats, origin: tuple[float, float], scale: float) -> NDArray[np.int32]:
@@ -72,37 +74,79 @@ def _pose(placement: Placement, view: View) -> tuple[Floats, Floats]:
     return view.rotation @ turn, view.rotation @ (place - view.position)
 
 
+class _Seen(NamedTuple):
+    """A shape with what decides when it is drawn."""
+
+    layer: int
+    depth: float  # m
+    points: Floats  # (K, 2) px
+    radius: float  # px
+    colour: tuple[float, float, float]
+
+
+class Spheres(NamedTuple):
+    """Bounding spheres of bodies, to leave out early what a view does not show."""
+
+    centres: Floats  # (N, 3) m, ned
+    radii: Floats  # (N,) m
+    smallest: float  # px of radius; smaller ones are not drawn
+
+    @classmethod
+    def around(cls, placements: tuple[Placement, ...], smallest: float) -> Spheres:
+        """One sphere a body."""
+        centres, radii = np.zeros((len(placements), 3)), np.zeros(len(placements))
+        for i, place in enumerate(placements):
+            (x, y, z), radii[i] = place.solid.sphere
+            cos, sin = math.cos(place.heading), math.sin(place.heading)
+            centres[i] = place.north + x * cos - y * sin, place.east + x * sin + y * cos, z
+        return cls(centres, radii, smallest)
+
+    def in_view(self, view: View, reach: float = 1.0) -> NDArray[np.bool_]:
+        """(N,) whether some of the sphere, made ``reach`` times larger, is in the picture and not tiny."""
+        x, y, z = view.to_camera(self.centres).T
+        radii = self.radii * reach
+        k = view.intrinsics
+        # Distance to a plane of the frustum is the offset from it times the cosine of its angle.
+        reach_x, reach_y = radii * math.hypot(1.0, k.width / k.fx), radii * math.hypot(1.0, k.height / k.fy)
+        inside = (x > -k.cx / k.fx * z - reach_x) & (x < (k.width - k.cx) / k.fx * z + reach_x)
+        inside &= (y > -k.cy / k.fy * z - reach_y) & (y < (k.height - k.cy) / k.fy * z + reach_y)
+        large = k.fx * self.radii > self.smallest * z
+        return np.asarray((z + radii > NEAR) & ((z < radii) | (inside & large)))
+
+
 def sketch(placement: Placement, view: View) -> Sketch | None:
     """The body in this view; None where nothing of it lies before the camera."""
     solid = placement.solid
     rotation, translation = _pose(placement, view)
     vertices = (solid.vertices + placement.gait * solid.sway) @ rotation.T + translation
     balls = solid.balls[:, :3] @ rotation.T + translation
-    if max(vertices[:, 2].max(initial=-1.0), balls[:, 2].max(initial=-1.0)) < NEAR:
+    seen = _seen_faces(solid, view, vertices, rotation, translation) + _seen_balls(solid, view, balls)
+    if not seen:
         return None
-    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
-    shapes += _seen_faces(placement, view, vertices, rotation, translation)
-    shapes += _seen_balls(solid, view, balls)
-    shapes.sort(key=lambda shape: (shape[0], -shape[1]))  # stable: decals stay behind their part's faces
-    if not shapes:
-        return None
-    return Sketch([(shape, colour) for _, _, shape, colour in shapes], _hull(shape for _, _, shape, _ in shapes))
+    seen.sort(key=lambda shape: (shape.layer, -shape.depth))  # stable: decals stay on their part's faces
+    points = np.vstack([shape.points for shape in seen])
+    shapes, radii, start = [], [], 0
+    for shape in seen:
+        stop = start + len(shape.points)
+        shapes.append(Shape(start, stop, shape.radius, shape.colour))
+        radii += [shape.radius] * (stop - start)
+        start = stop
+    reach = np.array(radii)[:, None]
+    low, high = (points - reach).min(axis=0).tolist(), (points + reach).max(axis=0).tolist()
+    return Sketch(points, shapes, Box.from_xyxy(low[0], low[1], high[0], high[1]))
 
 
-def _seen_faces(
-    placement: Placement, view: View, vertices: Floats, rotation: Floats, translation: Floats
-) -> list[tuple[int, float, Floats | Ball, tuple[float, float, float]]]:
-    solid = placement.solid
+def _seen_faces(solid: Solid, view: View, vertices: Floats, rotation: Floats, translation: Floats) -> list[_Seen]:
     normals, centres = solid.normals @ rotation.T, solid.centres @ rotation.T + translation
     facing = np.flatnonzero(np.einsum("ij,ij->i", normals, centres) < 0)
     sun = view.rotation @ SUN_NED
-    colours = solid.colours * (_AMBIENT + (1 - _AMBIENT) * np.maximum(0.0, normals @ sun))[:, None]
+    colours = (solid.colours * (_AMBIENT + (1 - _AMBIENT) * np.maximum(0.0, normals @ sun))[:, None]).tolist()
     depths = np.linalg.norm(solid.part_centres @ rotation.T + translation, axis=1)
     pixels = view.to_pixels(np.maximum(vertices, (-np.inf, -np.inf, NEAR)))
     near = vertices[:, 2] < NEAR
     any_near = bool(near.any())
-    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
-    for f in facing:
+    seen = []
+    for f in facing.tolist():
         face, part = solid.faces[f], solid.parts[f]
         polygon = pixels[face]
         if any_near and near[face].any():
@@ -110,34 +154,23 @@ def _seen_faces(
             if len(clipped) == 0:
                 continue
             polygon = view.to_pixels(clipped)
-        blue, green, red = colours[f].tolist()
-        shapes.append((2 * int(solid.layers[part]), float(depths[part]), polygon, (blue, green, red)))
-    return shapes
+        blue, green, red = colours[f]
+        seen.append(_Seen(2 * int(solid.layers[part]), float(depths[part]), polygon, 0.0, (blue, green, red)))
+    return seen
 
 
-def _seen_balls(
-    solid: Solid, view: View, balls: Floats
-) -> list[tuple[int, float, Floats | Ball, tuple[float, float, float]]]:
-    shapes: list[tuple[int, float, Floats | Ball, tuple[float, float, float]]] = []
-    seen = np.flatnonzero(balls[:, 2] > NEAR)
-    pixels = view.to_pixels(balls[seen])
-    for b, (u, v) in zip(seen, pixels.tolist(), strict=True):
-        depth = float(balls[b, 2])
-        blue, green, red = solid.ball_colours[b].tolist()
-        radius = view.intrinsics.fx * float(solid.balls[b, 3]) / depth
-        shapes.append((2 * int(solid.ball_layers[b]) + 1, depth, Ball(u, v, radius), (blue, green, red)))
-    return shapes
-
-
-def _hull(shapes: object) -> Box:
-    low, high = np.full(2, np.inf), np.full(2, -np.inf)
-    for shape in shapes:  # type: ignore[attr-defined]
-        if isinstance(shape, Ball):
-            centre = np.array(shape[:2])
-            low, high = np.minimum(low, centre - shape.radius), np.maximum(high, centre + shape.radius)
-        else:
-            low, high = np.minimum(low, shape.min(axis=0)), np.maximum(high, shape.max(axis=0))
-    return Box.from_xyxy(float(low[0]), float(low[1]), float(high[0]), float(high[1]))
+def _seen_balls(solid: Solid, view: View, balls: Floats) -> list[_Seen]:
+    kept = np.flatnonzero(balls[:, 2] > NEAR)
+    depths = balls[kept, 2]
+    pixels = view.to_pixels(balls[kept])
+    radii = np.maximum(view.intrinsics.fx * solid.balls[kept, 3] / depths, 0.1).tolist()
+    colours, layers = solid.ball_colours[kept].tolist(), solid.ball_layers[kept].tolist()
+    return [
+        _Seen(2 * layer + 1, depth, pixels[i : i + 1], radius, (blue, green, red))
+        for i, (layer, depth, radius, (blue, green, red)) in enumerate(
+            zip(layers, depths.tolist(), radii, colours, strict=True)
+        )
+    ]
 
 
 def amodal_box(placement: Placement, view: View) -> Box:
@@ -212,13 +245,23 @@ def shadow_outlines(placement: Placement) -> list[Floats]:
 
 def fill_ground(mask: Picture, view: View, outlines: list[Floats], value: int) -> None:
     """Fill convex outlines on the ground, (N, 2) m north and east, in a mask of the view's size."""
+    if not outlines:
+        return
+    stacked = np.vstack(outlines)
+    points = view.to_camera(np.column_stack((stacked, np.zeros(len(stacked)))))
+    fixed = _fixed(view.to_pixels(np.maximum(points, (-np.inf, -np.inf, NEAR))), (0.0, 0.0), 1.0)
+    near = points[:, 2] < NEAR
+    start = 0
     for outline in outlines:
-        points = view.to_camera(np.column_stack((outline, np.zeros(len(outline)))))
-        if points[:, 2].min() < NEAR:
-            points = clip_near(points)
-            if len(points) == 0:
+        part = slice(start, start + len(outline))
+        start += len(outline)
+        polygon = fixed[part]
+        if near[part].any():
+            clipped = clip_near(points[part])
+            if len(clipped) == 0:
                 continue
-        cv2.fillConvexPoly(mask, _fixed(view.to_pixels(points), (0.0, 0.0), 1.0), (value,), cv2.LINE_AA, _SHIFT)
+            polygon = _fixed(view.to_pixels(clipped), (0.0, 0.0), 1.0)
+        cv2.fillConvexPoly(mask, polygon, (value,), cv2.LINE_AA, _SHIFT)
 
 
 class Visibility(NamedTuple):

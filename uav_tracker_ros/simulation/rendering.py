@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import cv2
 import numpy as np
@@ -12,7 +13,7 @@ from uav_tracker_ros.frames import rotation_optical_to_frd
 from uav_tracker_ros.geometry import Box, Intrinsics
 from uav_tracker_ros.simulation import drawing, textures
 from uav_tracker_ros.simulation.backdrop import Backdrop
-from uav_tracker_ros.simulation.drawing import Sketch
+from uav_tracker_ros.simulation.drawing import Sketch, Spheres
 from uav_tracker_ros.simulation.projection import Lens, View, view_from
 from uav_tracker_ros.simulation.truth import FrameTruth, VehicleTruth
 from uav_tracker_ros.simulation.world import Placement, World
@@ -21,8 +22,11 @@ Picture = NDArray[np.uint8]
 
 _NOISE_SIGMA = 2.5  # grey levels of 8 bits, a small camera by day
 _SHADOW_REACH = 70.0  # m; shadows farther away are a pixel high
-_OBJECT_REACH = 160.0  # m; a tree is 15 px high there
-_MAX_SMEAR = 31  # px; longer smears are cut: no exposure here gets there in steady flight
+_SMALLEST_SCENERY = 8.0  # px of radius; most of the time went into trees that nobody sees
+_SMALLEST_ACTOR = 1.0  # px
+_SHADE = 140  # of 255, light in a shadow
+_LEAST_SMEAR = 1.2  # px; less cannot be told from the soft edges
+_MAX_SMEAR = 30.0  # px; longer smears are cut: no exposure here gets there in steady flight
 
 
 class Renderer:
@@ -49,19 +53,19 @@ class Renderer:
         self._backdrop: Backdrop | None = None
         self._noise: NDArray[np.int16] | None = None
         fixed = (*world.occluders, *world.scenery)
-        self._fixed_shadows = {id(place): drawing.shadow_outlines(place) for place in fixed}
+        self._fixed_spheres = Spheres.around(fixed, _SMALLEST_SCENERY)
+        self._fixed_count = len(fixed)
+        self._fixed_shadows: dict[int, list[NDArray[np.float64]]] = {}
 
     def truth(self, t: float, vehicle: VehicleTruth) -> FrameTruth:
         """Where the target is in the image exposed at ``t``; draws no picture."""
         view = view_from(vehicle, self._pinhole, self.camera_pitch)
         placements = self.world.placements(t)
-        target = drawing.sketch(placements[0], view)
-        order = _painter_order(placements, view)
-        nearer = order[order.index(0) + 1 :]
-        if target is None:
-            nearer = []
-        sketches = (drawing.sketch(placements[i], view) for i in nearer if _may_cover(placements[i], view))
-        return self._truth_of(t, view, placements[0], target, [body for body in sketches if body is not None])
+        order = _painter_order(placements, view, self._in_view(placements, view))
+        if 0 not in order:
+            return self._truth_of(t, view, placements[0], None, [])
+        sketches = [drawing.sketch(placements[i], view) for i in order[order.index(0) :]]
+        return self._truth_of(t, view, placements[0], sketches[0], [body for body in sketches[1:] if body])
 
     def render(self, t: float, vehicle: VehicleTruth) -> tuple[Picture, FrameTruth]:
         """The picture exposed at ``t`` and the truth about it.
@@ -77,15 +81,11 @@ class Renderer:
         placements = self.world.placements(t)
         image = self._ground(t, view, vehicle, placements)
         bodies: list[tuple[int, Sketch]] = []
-        for i in _painter_order(placements, view):
-            if not _may_cover(placements[i], view):
-                continue
+        for i in _painter_order(placements, view, self._in_view(placements, view)):
             body = drawing.sketch(placements[i], view)
-            if body is None:
-                continue
-            bodies.append((i, body))
-            smear = self._smear(view, vehicle, placements[i])
-            drawing.paint(image, body, smear)
+            if body is not None:
+                bodies.append((i, body))
+                drawing.paint(image, body, self._smear(view, vehicle, placements[i]))
         indices = [i for i, _ in bodies]
         target = bodies[indices.index(0)][1] if 0 in indices else None
         nearer = [body for _, body in bodies[indices.index(0) + 1 :]] if target else []
@@ -95,11 +95,10 @@ class Renderer:
     def _truth_of(
         self, t: float, view: View, placement: Placement, target: Sketch | None, nearer: list[Sketch]
     ) -> FrameTruth:
-        if target is None:
-            nowhere = Box(0.0, 0.0, 0.0, 0.0)
-            return FrameTruth(t, nowhere, nowhere, 0.0)
-        width, height = self._pinhole.width, self._pinhole.height
         box = drawing.amodal_box(placement, view)
+        if target is None:
+            return FrameTruth(t, self._bent(box), Box(0.0, 0.0, 0.0, 0.0), 0.0)
+        width, height = self._pinhole.width, self._pinhole.height
         seen = drawing.visibility(target, nearer, width, height)
         visible = box if seen.fraction == 1.0 else seen.box
         if self._lens is None:
@@ -122,10 +121,12 @@ class Renderer:
             self._backdrop = Backdrop(self.world.seed)
         image = self._backdrop.ground(view)
         light = np.full(image.shape[:2], 255, np.uint8)
-        for place in placements:
-            if math.hypot(place.north - view.position[0], place.east - view.position[1]) < _SHADOW_REACH:
-                outlines = self._fixed_shadows.get(id(place)) or drawing.shadow_outlines(place)
-                drawing.fill_ground(light, view, outlines, 140)
+        north, east = view.position[:2].tolist()
+        outlines: list[NDArray[np.float64]] = []
+        for i in np.flatnonzero(self._in_view(placements, view, reach=3.0)).tolist():
+            if math.hypot(placements[i].north - north, placements[i].east - east) < _SHADOW_REACH:
+                outlines += self._shadow(placements, i)
+        drawing.fill_ground(light, view, outlines, _SHADE)
         light = np.asarray(cv2.blur(light, (3, 3)), np.uint8)
         if self.world.scenario.clouds:
             light = np.asarray(cv2.min(light, self._backdrop.cloud_light(view, t)), np.uint8)
@@ -136,6 +137,17 @@ class Renderer:
         if kernel is not None:
             image = np.asarray(cv2.filter2D(image, -1, kernel), np.uint8)
         return image
+
+    def _in_view(self, placements: tuple[Placement, ...], view: View, reach: float = 1.0) -> NDArray[np.bool_]:
+        moving = Spheres.around(placements[: -self._fixed_count or None], _SMALLEST_ACTOR)
+        return np.concatenate((moving.in_view(view, reach), self._fixed_spheres.in_view(view, reach)))
+
+    def _shadow(self, placements: tuple[Placement, ...], i: int) -> list[NDArray[np.float64]]:
+        if i < len(placements) - self._fixed_count:
+            return drawing.shadow_outlines(placements[i])
+        if i not in self._fixed_shadows:
+            self._fixed_shadows[i] = drawing.shadow_outlines(placements[i])
+        return self._fixed_shadows[i]
 
     def _smear(self, view: View, vehicle: VehicleTruth, place: Placement) -> NDArray[np.float64] | None:
         point = np.array([place.north, place.east, 0.0])
@@ -161,22 +173,29 @@ class Renderer:
 
 
 def smear_kernel(across: float, down: float) -> NDArray[np.float64] | None:
-    """Directional blur of something that moves so many px during the exposure; None below 1 px."""
+    """Directional blur of something that moves so many px during the exposure; None below 1.2 px."""
     length = math.hypot(across, down)
-    if length < 1.0:
+    if length < _LEAST_SMEAR:
         return None
-    shrink = min(1.0, (_MAX_SMEAR - 1) / length)
-    half_x, half_y = across * shrink / 2, down * shrink / 2
+    shrink = min(1.0, _MAX_SMEAR / length)
+    return _line_kernel(round(across * shrink * 4), round(down * shrink * 4))
+
+
+@lru_cache(maxsize=512)
+def _line_kernel(across: int, down: int) -> NDArray[np.float64]:
+    """A line of quarter px ``across`` and ``down``, its weights shared between neighbours; sum 1."""
+    half_x, half_y = across / 8, down / 8
     reach = math.ceil(max(abs(half_x), abs(half_y)))
-    kernel = np.zeros((2 * reach + 1, 2 * reach + 1))
-    taps = max(3, 2 * math.ceil(length))
-    for share in np.linspace(-1.0, 1.0, taps):
-        x, y = reach + share * half_x, reach + share * half_y
-        column, row = int(x), int(y)
-        for d_row, d_column in ((0, 0), (0, 1), (1, 0), (1, 1)):
-            weight = (1 - abs(y - row - d_row)) * (1 - abs(x - column - d_column))
-            if weight > 0:
-                kernel[row + d_row, column + d_column] += weight
+    kernel = np.zeros((2 * reach + 2, 2 * reach + 2))
+    shares = np.linspace(-1.0, 1.0, 8 * reach + 1)
+    x, y = reach + shares * half_x, reach + shares * half_y
+    column, row = np.floor(x).astype(int), np.floor(y).astype(int)
+    right, low = x - column, y - row
+    np.add.at(kernel, (row, column), (1 - right) * (1 - low))
+    np.add.at(kernel, (row, column + 1), right * (1 - low))
+    np.add.at(kernel, (row + 1, column), (1 - right) * low)
+    np.add.at(kernel, (row + 1, column + 1), right * low)
+    kernel = kernel[:-1, :-1]  # the last row and column only ever got zeros
     return np.asarray(kernel / kernel.sum())
 
 
@@ -207,14 +226,8 @@ def _ground_point(view: View) -> NDArray[np.float64]:
     return np.asarray(view.position + axis * min(max(distance, 1.0), 30.0))
 
 
-def _may_cover(placement: Placement, view: View) -> bool:
-    """Near enough to be drawn at all."""
-    distance = math.hypot(placement.north - view.position[0], placement.east - view.position[1])
-    return distance < _OBJECT_REACH
-
-
-def _painter_order(placements: tuple[Placement, ...], view: View) -> list[int]:
-    """Indices, far to near; a deck that the camera looks down upon covers all that is below it."""
+def _painter_order(placements: tuple[Placement, ...], view: View, seen: NDArray[np.bool_]) -> list[int]:
+    """Indices of seen bodies, far to near; a deck that the camera looks down upon covers all below it."""
     north, east, down = view.position.tolist()
 
     def key(i: int) -> float:
@@ -222,4 +235,4 @@ def _painter_order(placements: tuple[Placement, ...], view: View) -> list[int]:
         distance = math.hypot(place.north - north, place.east - east)
         return distance - 1e6 if place.overhead and -down > place.overhead else distance
 
-    return sorted(range(len(placements)), key=key, reverse=True)
+    return sorted(np.flatnonzero(seen).tolist(), key=key, reverse=True)

@@ -89,8 +89,8 @@ def _bars(in_frame: float = _IN_FRAME, **limits: float) -> Mapping[str, float]:
 
 def _bridge(north: float, hidden_s: float, speed: float) -> Occluder:
     """A bridge that hides a target of this speed for so long from 10 m behind and 6 m up."""
-    # Between the rays to head and feet at the deck's height lie 2.1 m of way, partly hidden.
-    depth = hidden_s * speed + 2.1
+    # The rays to head and feet cross the deck's height 2 m apart; the deck's thickness and rail make up for it.
+    depth = hidden_s * speed
     return Occluder("bridge", north + depth / 2, 0.0, _EAST, height=2.5, length=60.0, depth=depth)
 
 
@@ -163,7 +163,7 @@ _TABLE = (
         "occlusion_wall",
         "a walker passes behind a wall, unseen for about 3 s",
         Ramp(_WALK, 1.5, origin=Origin(heading=_EAST)),
-        occluders=(Occluder("wall", -1.2, 14.0, _EAST, height=2.6, length=5.0),),
+        occluders=(Occluder("wall", -1.2, 14.0, _EAST, height=2.6, length=4.4),),
     ),
     Scenario(
         "crossing",

@@ -38,12 +38,20 @@ class Solid:
     ball_colours: Floats  # (B, 3) BGR
     ball_layers: NDArray[np.intp]  # (B,)
 
-    @property
+    @cached_property
     def outline(self) -> Floats:
         """(N, 3) m: points whose hull holds the body at every moment of its gait."""
         moving = np.any(self.sway != 0, axis=1)
         moved = self.vertices[moving], self.sway[moving]
         return np.vstack((self.vertices[~moving], moved[0] + moved[1], moved[0] - moved[1]))
+
+    @cached_property
+    def sphere(self) -> tuple[Floats, float]:
+        """Centre ((3,) m) and radius (m) of a sphere around the body at every moment of its gait."""
+        reach = self.balls[:, 3:4]
+        points = np.vstack((self.outline, self.balls[:, :3] - reach, self.balls[:, :3] + reach))
+        centre = (points.min(axis=0) + points.max(axis=0)) / 2
+        return centre, float(np.linalg.norm(points - centre, axis=1).max())
 
     @cached_property
     def vertices_of_parts(self) -> tuple[NDArray[np.intp], ...]:

@@ -97,7 +97,7 @@ def _person(shirt: Colour) -> Solid:
 
 def _car(paint: Colour) -> Solid:
     body = Sculptor()
-    # Shell: sill, belt line and roof; the bonnet is lower than the boot's edge.
+    # Shell: sill, belt line and roof of an estate car.
     body.part(0)
     sill, belt = rectangle((-2.1, 2.1), (-0.88, 0.88), -0.22), rectangle((-2.08, 2.02), (-0.9, 0.9), -0.62)
     body.loft(sill, belt, _darker(paint, 0.85))
@@ -111,15 +111,15 @@ def _car(paint: Colour) -> Solid:
     body.part(2)
     front = np.array([[2.09, -0.55, -0.35], [2.09, 0.55, -0.35], [2.06, 0.55, -0.55], [2.06, -0.55, -0.55]])
     body.face(front[::-1], _RUBBER)
-    for left, right in ((-0.86, -0.58), (0.58, 0.86)):
+    for inner, outer in ((-0.86, -0.58), (0.58, 0.86)):
         body.part(2)
-        body.face(_upright(2.03, left, right, -0.62, -0.80, front=True), (235, 245, 250))
+        body.face(_upright(2.03, inner, outer, -0.62, -0.80, front=True), (235, 245, 250))
         body.part(2)
-        body.face(_upright(-2.08, left, right, -0.60, -0.82, front=False), (30, 30, 225))
+        body.face(_upright(-2.08, inner, outer, -0.60, -0.82, front=False), (30, 30, 225))
     body.part(2)
     body.face(_upright(-2.10, -0.27, 0.27, -0.40, -0.52, front=False), (235, 238, 240))
     body.part(2)  # the bonnet's crease, a dark line before the windscreen
-    body.face(rectangle((0.80, 0.92), (-0.70, 0.70), -0.905), _darker(paint, 0.6))
+    body.face(rectangle((1.12, 1.20), (-0.70, 0.70), -0.905), _darker(paint, 0.6))
     _cabin(body, paint)
     return body.finish()
 
@@ -127,25 +127,25 @@ def _car(paint: Colour) -> Solid:
 def _cabin(body: Sculptor, paint: Colour) -> None:
     body.part(3)
     body.loft(
-        rectangle((-1.75, 0.85), (-0.80, 0.80), -0.89),
-        rectangle((-1.25, 0.15), (-0.62, 0.62), -1.46),
+        rectangle((-2.00, 1.10), (-0.80, 0.80), -0.89),
+        rectangle((-1.80, 0.45), (-0.66, 0.66), -1.46),
         _GLASS,
     )
     body.part(4)
     body.loft(
-        rectangle((-1.30, 0.20), (-0.64, 0.64), -1.44),
-        rectangle((-1.22, 0.12), (-0.60, 0.60), -1.50),
+        rectangle((-1.85, 0.50), (-0.68, 0.68), -1.44),
+        rectangle((-1.80, 0.42), (-0.64, 0.64), -1.50),
         paint,
     )
-    for low, high in ((0.62, 0.12), (-0.42, -0.48), (-1.52, -1.22)):  # pillars
-        for y_low, y_high, right in ((-0.805, -0.625, False), (0.805, 0.625, True)):
+    for foot, head in ((0.92, 0.42), (-0.42, -0.48), (-1.85, -1.72)):  # pillars
+        for y_low, y_high, right in ((-0.805, -0.665, False), (0.805, 0.665, True)):
             body.part(4)
             pillar = np.array(
                 [
-                    [low - 0.05, y_low, -0.89],
-                    [low + 0.05, y_low, -0.89],
-                    [high + 0.05, y_high, -1.46],
-                    [high - 0.05, y_high, -1.46],
+                    [foot - 0.05, y_low, -0.89],
+                    [foot + 0.05, y_low, -0.89],
+                    [head + 0.05, y_high, -1.46],
+                    [head - 0.05, y_high, -1.46],
                 ]
             )
             body.face(pillar if right else pillar[::-1], paint)
@@ -231,13 +231,13 @@ def tree(height: float, crown: float, seed: int) -> Solid:
     body.loft(ring(0.16, 0.16, 0.0, corners=6), ring(0.10, 0.10, -0.7 * height, corners=6), (44, 62, 84))
     tone = rng.uniform(0.8, 1.15)
     middle = -height + crown
-    for _ in range(46):
+    for _ in range(32):
         direction = rng.standard_normal(3)
         x, y, z = direction / np.linalg.norm(direction) * crown * rng.uniform(0.25, 0.8)
         z = middle + z * 0.85
         light = tone * (0.62 + 0.3 * (-(z - middle) / crown) + 0.25 * rng.random())
         colour = (int(40 * light), int(128 * light), int(78 * light))
-        body.ball((float(x), float(y), float(z)), crown * float(rng.uniform(0.22, 0.38)), colour, 1)
+        body.ball((float(x), float(y), float(z)), crown * float(rng.uniform(0.26, 0.42)), colour, 1)
     return body.finish()
 
 

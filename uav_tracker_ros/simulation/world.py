@@ -106,7 +106,7 @@ class World:
         times = np.arange(0.0, self.scenario.seconds + 10.0, 0.5)
         way = np.array([self.scenario.path.at(float(t))[:2] for t in times])
         low, high = way.min(axis=0) - 70.0, way.max(axis=0) + 70.0
-        count = int(min(120, np.prod(high - low) / 350.0))
+        count = int(min(120, np.prod(high - low) / 450.0))
         placed = []
         for north, east in rng.uniform(low, high, (count, 2)):
             if np.min(np.hypot(way[:, 0] - north, way[:, 1] - east)) < SCENERY_CLEARANCE:

@@ -17,6 +17,7 @@ from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share, response_shape
 from uav_tracker_ros.trackers.contract import Observation, PeakFeatures, Tracker
+from uav_tracker_ros.trackers.decoding import change_penalty
 from uav_tracker_ros.trackers.inputs import check_box, check_image, keep_in_image, not_initialized
 from uav_tracker_ros.trackers.registry import Build, register
 from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion, Window
@@ -125,8 +126,7 @@ class NanoTracker:
         x1, y1 = grid[None, :] + right, grid[:, None] + bottom
         w, h = np.maximum(x1 - x0, 1e-3), np.maximum(y1 - y0, 1e-3)
         last_w, last_h = self._box.w * scale, self._box.h * scale
-        size_change = _change(_padded_side(w, h) / _padded_side(np.array(last_w), np.array(last_h)))
-        penalty = np.exp(-(_change((last_w / last_h) / (w / h)) * size_change - 1) * self._settings.penalty)
+        penalty, size_change = change_penalty(w, h, last_w, last_h, self._settings.penalty)
         hann = np.hanning(cells)
         chosen = penalty * score * (1 - window_share) + np.outer(hann, hann) * window_share
         row, column = divmod(int(np.argmax(chosen)), cells)
@@ -158,16 +158,6 @@ class NanoTracker:
         h = self._box.h * (1 - rate) + best.h / scale * rate
         box = Box.from_center(middle[0] + dx / scale, middle[1] + dy / scale, w, h)
         return keep_in_image(box, self._shape[1], self._shape[0], _MIN_SIZE)
-
-
-def _change(ratio: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.maximum(ratio, 1 / ratio)
-
-
-def _padded_side(w: NDArray[np.float64], h: NDArray[np.float64]) -> NDArray[np.float64]:
-    padding = (w + h) / 2
-    side: NDArray[np.float64] = np.sqrt((w + padding) * (h + padding))
-    return side
 
 
 def _make(build: Build) -> Tracker:

@@ -1,0 +1,71 @@
+"""Pairs are what the tracker will see: boxes map exactly, and no source pulls the size one way."""
+
+import math
+
+import cv2
+import numpy as np
+import pytest
+
+from uav_tracker_ros.geometry import Box
+from uav_tracker_ros.training.scenes.pairs import SEARCH_PX, PairSampler, Window, context_side, crop, map_box
+from uav_tracker_ros.training.scenes.pictures import Clip, Cutout, Pictures, Still
+
+
+def _encoded(image: np.ndarray) -> np.ndarray:
+    return cv2.imencode(".png", image)[1].ravel()
+
+
+@pytest.fixture(scope="module")
+def pictures() -> Pictures:
+    rng = np.random.default_rng(0)
+    stills, frames = [], []
+    box = Box(180, 140, 60, 40)
+    for number in range(4):
+        image = cv2.resize(rng.integers(0, 255, (30, 40, 3), np.uint8), (400, 300), interpolation=cv2.INTER_CUBIC)
+        cv2.rectangle(image, (180, 140), (239, 179), (0, 0, 255), -1)
+        stills.append(Still(f"made_{number}.png", _encoded(image), (box,), ("car",)))
+        frames.append(_encoded(image))
+    disc = np.zeros((64, 64, 4), np.uint8)
+    cv2.circle(disc, (32, 32), 28, (0, 255, 0, 255), -1)
+    cutouts = [Cutout("coco_1_0_ball.webp", "ball", disc), Cutout("coco_2_0_ball.webp", "ball", disc.copy())]
+    clips = [Clip("made", tuple(frames), (box, box, None, box), loose=False)]
+    return Pictures(stills, clips, cutouts, frames)
+
+
+def test_a_turned_and_flipped_crop_keeps_the_box_on_the_object() -> None:
+    image = np.zeros((300, 400, 3), np.uint8)
+    cv2.ellipse(image, (210, 160), (30, 20), 0, 0, 360, (255, 255, 255), -1)
+    window = Window(200, 150, 160, turn=0.4, aspect=1.1)
+    out, matrix = crop(image, window, 256, flip=True)
+    left, top, right, bottom = map_box(Box(180, 140, 61, 41), matrix).tolist()
+    ys, xs = np.nonzero(out[:, :, 0] > 127)
+    assert (xs.min(), xs.max() + 1) == pytest.approx((left, right), abs=2.5)
+    assert (ys.min(), ys.max() + 1) == pytest.approx((top, bottom), abs=2.5)
+
+
+def test_context_side_of_a_square_is_twice_its_side() -> None:
+    assert context_side(30, 30) == pytest.approx(60)
+
+
+def test_scales_are_centred_on_one(pictures: Pictures) -> None:
+    sampler = PairSampler(pictures, seed=1)
+    logs: dict[str, list[float]] = {}
+    for _ in range(300):
+        pair = sampler.draw()
+        assert pair.template.shape == (128, 128, 3)
+        assert pair.search.shape == (SEARCH_PX, SEARCH_PX, 3)
+        if np.isfinite(pair.box).all():
+            w, h = (pair.box[2:] - pair.box[:2]).tolist()
+            logs.setdefault(pair.source, []).append(math.log(context_side(w, h) / 128))
+    assert set(logs) == {"composite", "still", "clip"}
+    for source, values in logs.items():
+        error = np.std(values) / math.sqrt(len(values))
+        assert abs(np.mean(values)) < 4 * error + 0.02, source
+
+
+def test_the_same_seed_gives_the_same_pairs(pictures: Pictures) -> None:
+    first, second = PairSampler(pictures, seed=5), PairSampler(pictures, seed=5)
+    for _ in range(10):
+        a, b = first.draw(), second.draw()
+        assert np.array_equal(a.search, b.search)
+        assert np.array_equal(a.box, b.box, equal_nan=True)

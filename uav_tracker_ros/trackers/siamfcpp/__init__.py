@@ -1,0 +1,1 @@
+"""SiamFC++ and what descends from it."""

@@ -1,0 +1,1 @@
+"""One recipe a family, read top to bottom."""

@@ -102,7 +102,7 @@ class Autopilot:
     def step(self, now: float) -> None:
         """Fly up to ``now`` (s, any clock that never goes back); the first call only sets the clock."""
         if self._tick < 0:
-            self._start = self._boot_origin = now
+            self._start = self._boot_origin = self.commander.now = now
             self._tick = 0
             self._remember()
         last = math.floor((now - self._start) / STEP_S + 1e-6)

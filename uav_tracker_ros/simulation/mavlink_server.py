@@ -70,14 +70,16 @@ class MavlinkServer:
         Raises:
             VehicleUnreachable: the target's address cannot be used.
         """
-        host = "127.0.0.1" if self._target[0] in ("127.0.0.1", "localhost") else ""
+        host, port = self._target
         try:
-            socket.getaddrinfo(*self._target, family=socket.AF_INET, type=socket.SOCK_DGRAM)
+            if not 1 <= port <= 65535:
+                raise OSError("no such port")
+            socket.getaddrinfo(host, port, family=socket.AF_INET, type=socket.SOCK_DGRAM)
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self._socket.bind((host, 0))
-        except (OSError, OverflowError) as error:
+            self._socket.bind(("127.0.0.1" if host in ("127.0.0.1", "localhost") else "", 0))
+        except OSError as error:
             raise VehicleUnreachable(
-                f"the stand-in autopilot cannot send to {self._target[0]}:{self._target[1]} ({error}); "
+                f"the stand-in autopilot cannot send to {host}:{port} ({error}); "
                 "an IPv4 address and a port of 1 to 65535 were expected; change them"
             ) from error
         self._socket.setblocking(False)

@@ -17,6 +17,7 @@ AT_REST = 0.3  # m/s; below it the place is kept
 COAST_SHARE = 0.8  # of the drag acts when Position is flown without sticks: some tilt is left over
 TAKEOFF_DONE = 0.15  # m below the wanted height
 SLOW_LANDING_HEIGHT, FAST_DESCENT = 10.0, 1.5  # m (MPC_LAND_ALT1), m/s (MPC_Z_V_AUTO_DN)
+APPROACH_GAIN = 0.4  # 1/s; with the velocity loop's lag of 0.72 s it arrives without overshoot
 ARRIVED = 1.0  # m from home: Return goes down
 STICK_DEADZONE = 0.1
 STICK_YAW_RATE = math.radians(150.0)  # rad/s, MPC_MAN_Y_MAX
@@ -137,7 +138,7 @@ class FlightTasks:
         if state.position_ned[2] - self._hold_d > 1.0:  # first up, then home
             self._wanted_velocity = (state.velocity_ned[0], state.velocity_ned[1])
             return Demand(self._still(state), climb, yaw=self._yaw)
-        speed = min(float(self._parameters["MPC_XY_CRUISE"]), float(self._parameters["MPC_XY_P"]) * distance)
+        speed = min(float(self._parameters["MPC_XY_CRUISE"]), APPROACH_GAIN * distance)
         return Demand(self._slewed((north / distance * speed, east / distance * speed), state), climb, yaw=self._yaw)
 
     def _position(self, sticks: Sticks, state: FlightState) -> Demand:

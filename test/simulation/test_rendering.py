@@ -9,6 +9,7 @@ from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.frames import quaternion_from_euler
 from uav_tracker_ros.geometry import Box, Intrinsics
 from uav_tracker_ros.simulation import scenarios, textures
+from uav_tracker_ros.simulation.backdrop import Backdrop
 from uav_tracker_ros.simulation.camera import CameraTiming, SimulatedCamera
 from uav_tracker_ros.simulation.projection import Lens, clip_near, view_from
 from uav_tracker_ros.simulation.rendering import Renderer, smear_kernel
@@ -158,6 +159,15 @@ def test_nose_up_shows_the_sky_and_light_changes_the_mean():
     assert bottom[0] < top[0]
     bright, dark = (renderer.render(t, _vehicle())[0].mean() for t in (7.9, 8.1))
     assert dark == pytest.approx(0.45 * bright, rel=0.05)
+
+
+def test_clouds_move_and_come_again_whatever_the_clock():
+    backdrop = Backdrop(0)
+    view = view_from(_vehicle(), K, PITCH)
+    period = textures.CLOUD_PIXELS * textures.CLOUD_RESOLUTION
+    now, later, ages = (backdrop.cloud_light(view, t).astype(int) for t in (1.0, 21.0, 1.0 + 3000 * period))
+    assert np.abs(now - later).max() > 20
+    assert np.abs(now - ages).max() <= 2
 
 
 def test_fast_turn_smears_the_picture():

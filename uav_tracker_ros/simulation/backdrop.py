@@ -85,7 +85,8 @@ class Backdrop:
         """(height, width) uint8, share of the light that the clouds let through at ``t`` s."""
         width, height = view.intrinsics.width, view.intrinsics.height
         size = textures.CLOUD_RESOLUTION
-        north, east = -_WIND[0] * t, -_WIND[1] * t
+        period = textures.CLOUD_PIXELS * size  # the clock may start anywhere; OpenCV's coordinates end at 32767
+        north, east = (-_WIND[0] * t) % period, (-_WIND[1] * t) % period
         to_ground = np.array([[0.0, size, -north], [size, 0.0, -east], [0.0, 0.0, 1.0]])
         coarse = np.diag([1 / _COARSE, 1 / _COARSE, 1.0])
         field = cv2.warpPerspective(

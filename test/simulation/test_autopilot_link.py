@@ -5,6 +5,7 @@ import pytest
 from uav_tracker_ros.flight import Command, Setpoint, VehicleMode
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.autopilot_link import AutopilotLink
+from uav_tracker_ros.simulation.px4_parameters import PX4_DEFAULTS
 
 
 class Flight:
@@ -73,6 +74,33 @@ def test_what_is_told_of_the_vehicle():
     assert told.battery == pytest.approx(0.8, abs=0.01)
     assert (told.velocity_gain, told.yaw_gain) == (1.8, 2.8)
     assert told.clock_error is not None
+
+
+def test_unsafe_parameters_are_blockers():
+    flight = Flight()
+    flight.fly(1.0)
+    assert flight.last.blockers == ()
+    assert flight.last.warnings == ()
+    flight.autopilot.inject("parameters", values={"COM_RC_OVERRIDE": 1, "COM_OBL_RC_ACT": 0})
+    flight.fly(1.1)
+    assert len(flight.last.blockers) == 2
+    assert all("PARAM_UNSAFE" in text for text in flight.last.blockers)
+
+
+def test_factory_parameters_are_refused():
+    flight = Flight(parameters=PX4_DEFAULTS)
+    flight.fly(0.1)
+    named = " ".join(flight.last.blockers)
+    assert all(name in named for name in ("COM_OBL_RC_ACT", "COM_RC_OVERRIDE", "COM_LOW_BAT_ACT"))
+
+
+def test_reset_counter_comes_with_a_jump_of_the_position():
+    flight = Flight()
+    flight.fly(1.0)
+    flight.autopilot.inject("ekf_reset", jump_ned=(3.0, 0.0, 0.0))
+    flight.fly(0.2)
+    assert flight.last.position.position_ned[0] == pytest.approx(3.0, abs=0.05)
+    assert flight.last.position.reset_count == 1
 
 
 def test_cut_downlink_is_silent_and_cut_uplink_is_deaf():

@@ -9,12 +9,14 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from uav_tracker_ros.flight import Attitude, Command, LocalPosition, Setpoint, Telemetry, VehicleMode
+from uav_tracker_ros.flight import Attitude, Command, Limits, LocalPosition, Setpoint, Telemetry, VehicleMode
 from uav_tracker_ros.simulation.autopilot import Autopilot, Snapshot
 from uav_tracker_ros.simulation.px4_setpoints import LOCAL_NED, VELOCITY_AND_YAW, PositionTarget
+from uav_tracker_ros.vehicle import preflight
 
 MOTION_PERIOD_S = 0.02  # ATTITUDE_QUATERNION and LOCAL_POSITION_NED at 50 Hz
 MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz
+RESET_PERIOD_S = 0.1  # ODOMETRY at 10 Hz tells the reset counter, so it lags behind the position
 LANDED_PERIOD_S = 0.2  # EXTENDED_SYS_STATE at 5 Hz
 HEARTBEAT_PERIOD_S = 1.0  # armed and failsafe are told there only; PX4 does not raise its rate
 BATTERY_PERIOD_S = 2.0
@@ -24,12 +26,23 @@ CLOCK_ERROR_S = 0.002  # s, 1 sigma; what the gate's clock mapping reaches on a 
 class AutopilotLink:
     """Implements :class:`~uav_tracker_ros.vehicle.contract.Link` on a stepped autopilot."""
 
-    def __init__(self, autopilot: Autopilot, seed: int = 0) -> None:
+    def __init__(
+        self,
+        autopilot: Autopilot,
+        seed: int = 0,
+        *,
+        limits: Limits | None = None,
+        fence_radius: float | None = None,
+    ) -> None:
+        """Args: ``limits`` and ``fence_radius`` (m) of the gate, to check the autopilot's parameters against."""
         self._autopilot = autopilot
+        self._limits = limits or Limits()
+        self._fence_radius = fence_radius
         self._random = random.Random(seed)  # noqa: S311 - jitter, not cryptography
         self._next_sample: float | None = None  # s, when the next motion sample is taken
         self._arrival = 0.0  # s, when it is in hand
-        self._due = dict.fromkeys((MODE_PERIOD_S, LANDED_PERIOD_S, HEARTBEAT_PERIOD_S, BATTERY_PERIOD_S), float("-inf"))
+        self._resets = 0
+        self._due: dict[str, float] = {}
         self._heard = Telemetry(stamp=float("-inf"))
 
     def poll(self) -> Sequence[Telemetry]:
@@ -78,29 +91,41 @@ class AutopilotLink:
             stamp=self._arrival,
             attitude=Attitude(sample, estimate.quaternion, estimate.rates_frd),
             clock_error=CLOCK_ERROR_S,
-            velocity_gain=float(self._autopilot.parameters["MPC_XY_VEL_P_ACC"]),
-            yaw_gain=float(self._autopilot.parameters["MC_YAW_P"]),
         )
+        if self._is_due("ODOMETRY", RESET_PERIOD_S, sample):
+            self._resets = estimate.reset_count
         if estimate.position_valid:  # without it PX4 does not send LOCAL_POSITION_NED
-            position = LocalPosition(sample, estimate.position_ned, estimate.velocity_ned, estimate.reset_count)
+            position = LocalPosition(sample, estimate.position_ned, estimate.velocity_ned, self._resets)
             heard = heard._replace(position=position)
         self._heard = self._hear_status(heard, snapshot, sample)
         return self._heard
 
     def _hear_status(self, heard: Telemetry, snapshot: Snapshot, sample: float) -> Telemetry:
         status = snapshot.status
-        if self._is_due(HEARTBEAT_PERIOD_S, sample):
-            heard = heard._replace(armed=status.armed, failsafe=status.failsafe)
-        if self._is_due(MODE_PERIOD_S, sample):
+        if self._is_due("HEARTBEAT", HEARTBEAT_PERIOD_S, sample):
+            heard = heard._replace(armed=status.armed, failsafe=status.failsafe, vehicle_mode=status.mode)
+            heard = self._with_parameters(heard)
+        if self._is_due("CURRENT_MODE", MODE_PERIOD_S, sample):
             heard = heard._replace(vehicle_mode=status.mode, intended_mode=status.intended, mode_stamp=self._arrival)
-        if self._is_due(LANDED_PERIOD_S, sample):
+        if self._is_due("EXTENDED_SYS_STATE", LANDED_PERIOD_S, sample):
             heard = heard._replace(in_air=status.in_air)
-        if self._is_due(BATTERY_PERIOD_S, sample):
-            heard = heard._replace(battery=status.battery)
+        if self._is_due("BATTERY_STATUS", BATTERY_PERIOD_S, sample):
+            heard = heard._replace(battery=round(status.battery, 2))  # told in percent
         return heard
 
-    def _is_due(self, period: float, sample: float) -> bool:
-        if sample < self._due[period] - 1e-9:
+    def _with_parameters(self, heard: Telemetry) -> Telemetry:
+        parameters = self._autopilot.parameters
+        values = {name: float(parameters[name]) for name in (*preflight.INTEGERS, *preflight.FLOATS)}
+        found = preflight.check_parameters(values, self._limits, self._fence_radius)
+        return heard._replace(
+            blockers=found.blockers,
+            warnings=found.warnings,
+            velocity_gain=values[preflight.VELOCITY_GAIN],
+            yaw_gain=values[preflight.YAW_GAIN],
+        )
+
+    def _is_due(self, message: str, period: float, sample: float) -> bool:
+        if sample < self._due.get(message, float("-inf")) - 1e-9:
             return False
-        self._due[period] = sample + period
+        self._due[message] = sample + period
         return True

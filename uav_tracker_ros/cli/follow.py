@@ -1,0 +1,228 @@
+"""``uav-tracker follow``: the whole loop, from the picture to the vehicle."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from uav_tracker_ros.cli.first_box import parse_box
+from uav_tracker_ros.cli.interrupt import Interrupt
+from uav_tracker_ros.cli.live_status import LiveStatus
+from uav_tracker_ros.cli.options import launch_arguments
+from uav_tracker_ros.cli.output_folder import JsonOutput, OutputFolder
+from uav_tracker_ros.cli.vehicle_url import check_vehicle
+from uav_tracker_ros.errors import InvalidParameter, ModelFileMissing, UavTrackerError
+from uav_tracker_ros.following.settings import FollowSettings
+from uav_tracker_ros.nodes import processes
+from uav_tracker_ros.nodes.launch_options import LaunchOptions
+from uav_tracker_ros.nodes.variants import follow_settings, read_parameters, variant_layers
+
+if TYPE_CHECKING:
+    from uav_tracker_ros.simulation.flight_record import FlightRecord
+
+DEFAULT_OUT = Path("follow-out")  # this command's own: replaced by each run
+DEFAULT_TRACKER = "csrt"
+SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where nothing stands in the way
+CANCELED = 100  # the end that this command asks for itself
+
+
+@launch_arguments(omit=("rviz", "use_sim_time", "gate_socket"))
+def follow(
+    *,
+    scenario: Annotated[str, typer.Option(help="What the simulated target does.")] = "sinusoid",
+    seconds: Annotated[float, typer.Option(help="How long to follow.", min=1, max=3600)] = 30.0,
+    tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`; default: the variant's, csrt.")] = "",
+    backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")] = "",
+    variant: Annotated[str, typer.Option(help="A preset of config/, or the name of a tracker.")] = "default",
+    seed: Annotated[int, typer.Option(help="Of the simulation.", min=0)] = 0,
+    response: Annotated[str, typer.Option(help="Simulated vehicle: sih (as PX4 was measured) or design.")] = "sih",
+    vehicle: Annotated[
+        str, typer.Option(help="MAVSDK URL of a vehicle or SITL; without it a stand-in for PX4 flies.", metavar="URL")
+    ] = "",
+    camera_source: Annotated[
+        str, typer.Option(help="sim, topic, v4l2:DEVICE, video:FILE or folder:FOLDER.", metavar="SOURCE")
+    ] = "sim",
+    box: Annotated[
+        str | None, typer.Option(help="What to follow, px; needed unless the camera is simulated.", metavar="X,Y,W,H")
+    ] = None,
+    direct: Annotated[
+        bool, typer.Option("--direct", help="The same code without ROS and sockets, faster than real time.")
+    ] = False,
+    true_boxes: Annotated[
+        bool, typer.Option("--true-boxes", help="With --direct: no tracker, the true boxes with noise.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for the results; default: follow-out, replaced by each run.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results in an existing --out.")] = False,
+    json: Annotated[
+        str | None,
+        typer.Option(help="Write the numbers as JSON to a file, or - for standard output.", metavar="FILE|-"),
+    ] = None,
+    launch: dict[str, Any],
+) -> None:
+    """Follow a target: by default in a simulated world, with a stand-in for PX4.
+
+    Starts camera, tracker, controller and gate, points at the target, engages, follows, and ends with the vehicle
+    in Hold. Writes follow.mp4, follow.png, follow.csv and the processes' logs. Ctrl-C ends the flight the same way.
+
+    Example:  uav-tracker follow --scenario circle --seconds 60 --max-speed 5
+    """
+    options = _options(
+        launch,
+        scenario=scenario,
+        tracker=tracker,
+        backend=backend,
+        variant=variant,
+        seed=seed,
+        response=response,
+        vehicle=vehicle,
+        camera_source=camera_source,
+    )
+    processes.process_table(options)
+    settings = follow_settings(options, variant_layers(options))
+    document = JsonOutput(json)
+    status = LiveStatus(Console(stderr=True))
+    name = "true boxes" if direct and true_boxes else _check_tracker(options, status, chosen=bool(tracker))
+    if true_boxes and not direct:
+        raise InvalidParameter("--true-boxes was given without --direct; a running tracker cannot be left out: add it")
+    if options.camera_source != "sim" and box is None:
+        raise InvalidParameter("--box was not given; a real picture has no true box: give --box X,Y,W,H")
+    with OutputFolder(out or DEFAULT_OUT, overwrite=overwrite or out is None) as output:
+        if direct:
+            run = _fly_direct(options, settings, output, seconds=seconds, tracker="" if true_boxes else name)
+        else:
+            check_vehicle(processes.gate_url(options))
+            first_box = parse_box(box) if box is not None else None
+            run = _fly_over_topics(options, settings, output, status, seconds=seconds, tracker=name, box=first_box)
+        complete, reason = run.pop("complete"), run.pop("reason")
+        published = output.publish()
+    document.write({"schema": 1, "runs": [run]})
+    _say(run, published, to=sys.stderr if document.to_stdout else sys.stdout)
+    if not complete:
+        raise UavTrackerError(f"the flight ended early: {reason}")
+
+
+def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
+    """Launch options with this command's defaults, which are the simulation's."""
+    options = LaunchOptions(**launch, **given)
+    defaults: dict[str, Any] = {"mode": "follow"}
+    if options.camera_source == "sim":
+        from uav_tracker_ros.simulation import scenarios
+
+        scene = scenarios.get(options.scenario)
+        defaults |= {"distance": scene.start_distance, "height": scene.start_height}
+    if options.stand_in:
+        defaults |= {"allow_engage": True, "allow_arm": True}
+        if options.scenario != "fence":
+            defaults["fence_radius"] = SIMULATED_FIELD_M
+    missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
+    return dataclasses.replace(options, **missing)
+
+
+def _check_tracker(options: LaunchOptions, status: LiveStatus, *, chosen: bool) -> str:
+    """Its name; says which it is and why.
+
+    Raises:
+        UnknownName: nobody registered it.
+        ModelFileMissing: its weights are not here.
+    """
+    from uav_tracker_ros.trackers import registry
+
+    name = options.tracker or _variant_tracker(options)
+    row = registry.describe(
+        name,
+        models_dir=Path(options.models_dir) if options.models_dir else None,
+        peers_dir=Path(options.peers_dir) if options.peers_dir else None,
+    )
+    if row.message:
+        raise ModelFileMissing(f"tracker '{name}' cannot run: {row.message}; choose another of `uav-tracker models`")
+    why = "as asked" if chosen else f"variant {options.variant}"
+    if name == DEFAULT_TRACKER and not chosen:
+        why = "the default: needs no weights and follows the target's size; own models follow once they are better"
+    status.say(f"tracker {name} ({why})")
+    return name
+
+
+def _variant_tracker(options: LaunchOptions) -> str:
+    name = DEFAULT_TRACKER
+    for layer in variant_layers(options):
+        pairs = read_parameters(layer.path) if layer.path is not None else dict(layer.parameters)
+        name = pairs.get("tracker.name", name)
+    return name
+
+
+def _fly_direct(
+    options: LaunchOptions, settings: FollowSettings, output: OutputFolder, *, seconds: float, tracker: str
+) -> dict[str, Any]:
+    from uav_tracker_ros.simulation.closed_loop import fly
+
+    if not options.stand_in:
+        raise InvalidParameter(
+            "--direct was given with --vehicle or --camera-source; it flies the simulation: drop one"
+        )
+    record = fly(
+        options.scenario,
+        tracker=tracker or None,
+        seed=options.seed,
+        seconds=seconds,
+        settings=settings,
+        response=options.response,
+        true_boxes=not tracker,
+    )
+    run = _write(record, settings, output)
+    ended = record.end_code != 0
+    return {**run, "complete": not ended, "reason": f"{record.end_code.name}, {record.end_message}"}
+
+
+def _fly_over_topics(
+    options: LaunchOptions,
+    settings: FollowSettings,
+    output: OutputFolder,
+    status: LiveStatus,
+    *,
+    seconds: float,
+    tracker: str,
+    box: Any,
+) -> dict[str, Any]:
+    from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble
+    from uav_tracker_ros.cli.follow_session import FlightPlan, FollowSession
+    from uav_tracker_ros.cli.follow_video import FollowVideo
+    from uav_tracker_ros.simulation import scenarios
+
+    simulated = options.camera_source == "sim"
+    target_class = scenarios.get(options.scenario).target_class if simulated else ""
+    plan = FlightPlan(options, seconds, box, target_class, settings.dry_run)
+    log_dir = output.path / "log"
+    with Interrupt() as interrupt, FollowVideo(output.partial("follow.mp4")) as video, status:
+        session = FollowSession(plan, status=status, video=video, log_dir=log_dir, interrupt=interrupt)
+        result = session.fly()
+    facts = FlightFacts(options.scenario, options.seed, tracker, options.response, settings, *result.end)
+    record = assemble(result.log, facts)
+    run = _write(record, settings, output)
+    if math.isfinite(result.start_s):
+        run["start_s"] = round(result.start_s, 2)
+    reason = "interrupted" if interrupt.asked else f"{result.end.code.name}, {result.end.message}"
+    return {**run, "complete": result.complete and result.end.code == CANCELED, "reason": reason}
+
+
+def _write(record: FlightRecord, settings: FollowSettings, output: OutputFolder) -> dict[str, Any]:
+    from uav_tracker_ros.cli import follow_report
+
+    follow_report.write_figure(record, output.partial("follow.png"))
+    follow_report.write_csv(record, output.partial("follow.csv"))
+    return follow_report.measure(record, settings)
+
+
+def _say(run: dict[str, Any], published: list[Path], to: Any) -> None:
+    from uav_tracker_ros.cli.follow_report import summary
+
+    for line in summary(run):
+        print(line, file=to)
+    print("wrote " + ", ".join(str(path) for path in published), file=to)

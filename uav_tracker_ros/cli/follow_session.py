@@ -1,0 +1,245 @@
+"""One flight over ROS topics: start the processes, act as the operator would, end everything."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from std_srvs.srv import Trigger
+
+from uav_tracker_ros.cli.flight_log import FlightLog
+from uav_tracker_ros.cli.flight_recorder import FlightRecorder
+from uav_tracker_ros.cli.follow_video import FollowVideo
+from uav_tracker_ros.cli.interrupt import Interrupt
+from uav_tracker_ros.cli.live_status import LiveStatus
+from uav_tracker_ros.errors import UavTrackerError
+from uav_tracker_ros.following.report import FollowPhase, Goal
+from uav_tracker_ros.geometry import Box
+from uav_tracker_ros.nodes.client import FollowerClient, GoalEnd
+from uav_tracker_ros.nodes.launch_options import LaunchOptions
+from uav_tracker_ros.nodes.processes import ProcessSpec, process_table
+from uav_tracker_ros.nodes.runner import Runner
+
+START_TIMEOUT_S = 30.0  # first imports on a loaded machine
+READY_TIMEOUT_S = 30.0  # the autopilot's clock is mapped within 5 s, parameters are read
+HOLD_TIMEOUT_S = 6.0  # the gate needs up to 3 s to see Hold confirmed
+SHOW_PERIOD_S = 0.1
+VISIBLE_ENOUGH = 0.7  # an operator would not point at less
+FLYING = (FollowPhase.ENGAGING, FollowPhase.FOLLOWING, FollowPhase.COASTING, FollowPhase.SEARCHING)
+_SHARED_VARIABLES = (
+    "FASTRTPS_DEFAULT_PROFILES_FILE",
+    "FASTDDS_DEFAULT_PROFILES_FILE",
+    "ROS_AUTOMATIC_DISCOVERY_RANGE",
+    "ROS_LOG_DIR",
+)
+
+
+@dataclass(frozen=True)
+class FlightPlan:
+    """What one session does."""
+
+    options: LaunchOptions
+    seconds: float
+    box: Box | None  # px, on the newest image; None: the simulation's true box, as an operator would draw it
+    target_class: str
+    dry_run: bool
+
+
+@dataclass(frozen=True)
+class FlightResult:
+    """How it went."""
+
+    log: FlightLog
+    end: GoalEnd
+    complete: bool  # flown for the time asked and, if engaged, in Hold at the end
+    start_s: float  # from starting the processes to the first tracked image
+    pids: dict[str, int]
+
+
+class FollowSession:
+    """Runs a plan. Everything that was started has ended when :meth:`fly` returns or raises.
+
+    Args:
+        plan: what to do.
+        status: where to tell of it.
+        video: where the images go.
+        log_dir: where the processes write.
+        interrupt: asked at every wait.
+    """
+
+    def __init__(
+        self, plan: FlightPlan, *, status: LiveStatus, video: FollowVideo, log_dir: Path, interrupt: Interrupt
+    ) -> None:
+        self._plan = plan
+        self._status = status
+        self._interrupt = interrupt
+        self._recorder = FlightRecorder(video)
+        self._runner = Runner([_waiting(row) for row in process_table(plan.options)], log_dir)
+        self._started = math.nan
+        self._shown = -math.inf
+
+    def fly(self) -> FlightResult:
+        """Start, select, engage, follow, hold, stop.
+
+        Raises:
+            UavTrackerError: a process ended, nothing became ready, the selection or goal was refused.
+            KeyboardInterrupt: asked to end before following began.
+        """
+        self._started = time.monotonic()
+        with self._processes(), self._client() as client:
+            pids = self._runner.pids()
+            self._select(client)
+            end = self._engage(client)
+            complete = self._follow(client, end)
+            reason = self._hold(client, end)
+        return FlightResult(self._recorder.log, reason, complete, self._recorder.first_box_at - self._started, pids)
+
+    @contextmanager
+    def _processes(self) -> Iterator[None]:
+        self._runner.start()
+        try:
+            yield
+        finally:
+            codes = self._runner.stop()
+            if failed := {name: code for name, code in codes.items() if code != 0}:
+                ends = ", ".join(f"{name} with {code}" for name, code in failed.items())
+                self._status.say(f"processes that did not end by themselves: {ends}")
+
+    @contextmanager
+    def _client(self) -> Iterator[FollowerClient]:
+        os.environ.update({name: self._runner.environment[name] for name in _SHARED_VARIABLES})
+        with FollowerClient(
+            self._plan.options.namespace, domain_id=self._runner.domain_id, callbacks=self._recorder.callbacks
+        ) as client:
+            self._recorder.listen(client, simulated=self._simulated)
+            yield client
+
+    @property
+    def _simulated(self) -> bool:
+        return self._plan.options.camera_source == "sim"
+
+    def _select(self, client: FollowerClient) -> None:
+        self._wait(
+            lambda: client.image is not None and client.state is not None,
+            START_TIMEOUT_S,
+            lambda: "there is no image" if client.image is None else "the controller is silent",
+        )
+        box, stamp = self._plan.box, None
+        if box is None:
+            self._wait(
+                lambda: client.truth is not None and client.truth.confidence >= VISIBLE_ENOUGH,
+                START_TIMEOUT_S,
+                lambda: "the target is not in the picture",
+            )
+            truth: Any = client.truth
+            box = Box.from_center(truth.center_x, truth.center_y, truth.size_x, truth.size_y)
+            stamp = truth.header.stamp
+        selection = client.select(box, stamp, self._plan.target_class)
+        if not selection.accepted:
+            raise UavTrackerError(
+                f"the tracker refused the box {tuple(round(part) for part in box)}: {selection.message}"
+            )
+        self._recorder.filming = True
+        self._wait(
+            lambda: math.isfinite(self._recorder.first_box_at), START_TIMEOUT_S, lambda: "the target is not tracked"
+        )
+        self._status.say(f"first tracked image {self._recorder.first_box_at - self._started:.1f} s after the start")
+
+    def _engage(self, client: FollowerClient) -> Any:
+        self._wait(
+            lambda: client.phase is FollowPhase.READY,
+            READY_TIMEOUT_S,
+            lambda: "engaging is blocked: " + ("; ".join(client.state.blockers) if client.state else "no state"),
+        )
+        self._recorder.log.engaged = time.time()
+        end = client.follow(Goal())
+        self._wait(
+            lambda: end.done() or client.phase is FollowPhase.FOLLOWING,
+            READY_TIMEOUT_S,
+            lambda: "the vehicle did not engage",
+        )
+        if end.done():
+            code, words = end.result()
+            raise UavTrackerError(f"the goal ended before following began: {code.name}, {words}")
+        self._recorder.log.start = time.time()
+        if self._simulated:
+            self._move_target(client)
+        return end
+
+    def _move_target(self, client: FollowerClient) -> None:
+        """Time in the simulated world stands still until now."""
+        service = client.node.create_client(Trigger, "simulation/start")
+        self._wait(service.service_is_ready, READY_TIMEOUT_S, lambda: "simulation/start is not there")
+        call = service.call_async(Trigger.Request())
+        self._wait(call.done, READY_TIMEOUT_S, lambda: "simulation/start does not answer")
+        self._recorder.log.start = time.time()
+
+    def _follow(self, client: FollowerClient, end: Any) -> bool:
+        """True when it was flown as long as was asked."""
+        deadline = time.monotonic() + self._plan.seconds
+        while time.monotonic() < deadline:
+            self._watch()
+            if end.done() or self._interrupt.asked:
+                return False
+            time.sleep(0.02)
+        return True
+
+    def _hold(self, client: FollowerClient, end: Any) -> GoalEnd:
+        """End the goal and see the vehicle in Hold."""
+        self._recorder.log.end = time.time()
+        self._status.say("ending: brake and hold")
+        client.cancel()
+        client.wait_for(lambda _client: end.done() and self._at_rest(client), HOLD_TIMEOUT_S)
+        if not end.done():
+            raise UavTrackerError("the goal did not end; expected it to be cancelled: see the controller's log")
+        if not self._at_rest(client):
+            mode = client.state.vehicle_mode if client.state else "unknown"
+            raise UavTrackerError(f"the vehicle is in {mode}; expected Hold after the goal: take over by hand")
+        reason: GoalEnd = end.result()
+        return reason
+
+    def _at_rest(self, client: FollowerClient) -> bool:
+        return client.state is not None and client.phase not in FLYING and client.state.vehicle_mode != "OFFBOARD"
+
+    def _wait(self, condition: Callable[[], bool], timeout: float, problem: Callable[[], str]) -> None:
+        deadline = time.monotonic() + timeout
+        while not condition():
+            self._watch()
+            self._interrupt.check()
+            if time.monotonic() > deadline:
+                raise UavTrackerError(f"after {timeout:.0f} s {problem()}; see the logs in the output folder")
+            time.sleep(0.02)
+
+    def _watch(self) -> None:
+        """Show the status; raise when a process has ended."""
+        for name, code in self._runner.poll().items():
+            words = last_words(self._runner.log_file(name))
+            raise UavTrackerError(f"{name} ended with {code}: {words}")
+        now = time.monotonic()
+        if now - self._shown >= SHOW_PERIOD_S:
+            self._shown = now
+            self._status.show(self._recorder.status(self._plan.seconds))
+
+
+def _waiting(row: ProcessSpec) -> ProcessSpec:
+    """A simulated target stands still until the vehicle follows it."""
+    if row.name != "simulator":
+        return row
+    return dataclasses.replace(row, parameters=(*row.parameters, ("simulation.wait_for_start", True)))
+
+
+def last_words(log: Path) -> str:
+    """The last line of a process's log, without its ROS prefix."""
+    try:
+        lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines()]
+    except OSError:
+        return "it left no log"
+    said = [line for line in lines if line]
+    return said[-1].rpartition("]: ")[2] if said else "it said nothing"

@@ -42,12 +42,12 @@ class GateSocket:
             self._listener.bind(path)
             self._path.chmod(0o600)  # whoever can write here can fly
             self._listener.listen(2)
+        except VehicleUnreachable:  # an OSError too: first
+            self._listener.close()
+            raise
         except OSError as error:
             self._listener.close()
             raise VehicleUnreachable(f"socket '{path}' cannot be made: {error.strerror}; give another path") from error
-        except VehicleUnreachable:
-            self._listener.close()
-            raise
 
     def _remove_stale(self) -> None:
         """A socket that nobody listens on was left by a gate that was killed."""

@@ -46,7 +46,7 @@ class VelocityShaper:
 
     def reset(self, velocity_ned: Vector3) -> None:
         """Start from what the vehicle does now, unaccelerated."""
-        self._velocity = velocity_ned
+        self._velocity = self._sent = velocity_ned
         self._accel: Vector3 = (0.0, 0.0, 0.0)
 
     def shape(self, wanted_ned: Vector3, dt: float) -> Vector3:
@@ -59,11 +59,12 @@ class VelocityShaper:
         Returns:
             m/s NED; equal to ``wanted_ned`` when that is within the limits.
         """
+        self._advance(dt)
         limits = self._limits
         jerk_step = MARGIN * limits.max_jerk * dt
         ask_n = (wanted_ned[0] - self._velocity[0]) / LAG_S
         ask_e = (wanted_ned[1] - self._velocity[1]) / LAG_S
-        ask_n, ask_e = _shorten(ask_n, ask_e, MARGIN * limits.max_accel)
+        ask_n, ask_e = self._below_speed(*_shorten(ask_n, ask_e, MARGIN * limits.max_accel))
         change_n, change_e = _shorten(ask_n - self._accel[0], ask_e - self._accel[1], jerk_step)
         accel_n, accel_e = self._accel[0] + change_n, self._accel[1] + change_e
         ask_d = (wanted_ned[2] - self._velocity[2]) / LAG_Z_S
@@ -74,10 +75,20 @@ class VelocityShaper:
             self._velocity[1] + LAG_S * accel_e,
             self._velocity[2] + LAG_Z_S * accel_d,
         )
-        out = self._within_speed(out)
         self._accel = (accel_n, accel_e, accel_d)
-        self._advance(out, dt)
-        return out
+        self._sent = self._within_speed(out)
+        return self._sent
+
+    def _below_speed(self, accel_n: float, accel_e: float) -> tuple[float, float]:
+        """Takes away what would carry the vehicle past the speed limit while the jerk limit ends it."""
+        speed = math.hypot(self._velocity[0], self._velocity[1])
+        if speed < 1e-6:
+            return accel_n, accel_e
+        room = MARGIN * self._limits.max_speed - speed
+        allowed = math.sqrt(2.0 * self._limits.max_jerk * room) if room > 0.0 else room / LAG_S
+        along_n, along_e = self._velocity[0] / speed, self._velocity[1] / speed
+        excess = max(0.0, accel_n * along_n + accel_e * along_e - allowed)
+        return accel_n - excess * along_n, accel_e - excess * along_e
 
     def _within_speed(self, velocity: Vector3) -> Vector3:
         """The hard bound of what may leave: the speed limit and, horizontally, the lead on top."""
@@ -86,13 +97,13 @@ class VelocityShaper:
         bound_z = limits.max_speed_z
         return (north, east, max(-bound_z, min(bound_z, velocity[2])))
 
-    def _advance(self, sent: Vector3, dt: float) -> None:
+    def _advance(self, dt: float) -> None:
+        """What the vehicle has done with the last setpoint since."""
         share = 1.0 - math.exp(-dt / LAG_S)
         share_z = 1.0 - math.exp(-dt / LAG_Z_S)
-        north = self._velocity[0] + (sent[0] - self._velocity[0]) * share
-        east = self._velocity[1] + (sent[1] - self._velocity[1]) * share
-        north, east = _shorten(north, east, self._limits.max_speed)
-        self._velocity = (north, east, self._velocity[2] + (sent[2] - self._velocity[2]) * share_z)
+        north = self._velocity[0] + (self._sent[0] - self._velocity[0]) * share
+        east = self._velocity[1] + (self._sent[1] - self._velocity[1]) * share
+        self._velocity = (north, east, self._velocity[2] + (self._sent[2] - self._velocity[2]) * share_z)
 
 
 def speed_bound(limits: Limits) -> float:

@@ -12,7 +12,8 @@ from typing import NamedTuple
 from uav_tracker_ros.flight import LocalPosition, Vector3
 
 BRAKING = 2.5  # m/s^2, what the vehicle can do without losing height
-REACTION_S = 0.5  # s; PX4 answers a velocity setpoint after 0.2 s, and then with a lag
+REACTION_S = 0.8  # s; PX4 answers a velocity setpoint 0.2 s late and with a lag of 0.52 s
+EDGE_M = 0.5  # the lag overshoots the curve by some cm; the fence is not the place for them
 REACTION_Z_S = 0.3  # s
 
 
@@ -56,7 +57,7 @@ def _inside_fence(north: float, east: float, position: LocalPosition, radius: fl
         return north, east
     out_n, out_e = position.position_ned[0] / distance, position.position_ned[1] / distance
     outward = north * out_n + east * out_e
-    excess = outward - speed_towards(radius - distance, REACTION_S)
+    excess = outward - speed_towards(radius - EDGE_M - distance, REACTION_S)
     if excess <= 0.0:
         return north, east
     return north - excess * out_n, east - excess * out_e

@@ -6,16 +6,17 @@ lifecycle transition raises; both are put right here.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import logging
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 import rclpy
 from rcl_interfaces.msg import ParameterDescriptor
-from rclpy._rclpy_pybind11 import RCLError
+from rclpy._rclpy_pybind11 import InvalidHandle, RCLError
 from rclpy.executors import Executor, ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.node import Node
@@ -52,7 +53,7 @@ def run(make_node: Callable[[], LifecycleNode], argv: Sequence[str] | None = Non
         executor = _executor(threads)
         executor.add_node(node)
         if not autostart or _start(node):
-            executor.spin()
+            _spin(executor)
             code = getattr(node, "exit_code", 0)
     except (KeyboardInterrupt, ExternalShutdownException):
         code = getattr(node, "exit_code", 0)
@@ -70,6 +71,16 @@ def finish(node: Node, code: int = 0) -> None:
     """End the process of a node from any of its threads, with this exit code."""
     node.exit_code = code
     node.context.try_shutdown()
+
+
+@contextlib.contextmanager
+def until_shutdown(node: Node) -> Iterator[None]:
+    """Around what a thread publishes: when ROS shuts down meanwhile, it goes nowhere without an error."""
+    try:
+        yield
+    except (RCLError, InvalidHandle):
+        if node.context.ok():
+            raise
 
 
 def reporting(transition: Transition[N]) -> Transition[N]:
@@ -93,6 +104,14 @@ def reporting(transition: Transition[N]) -> Transition[N]:
 
 def _executor(threads: int) -> Executor:
     return SingleThreadedExecutor() if threads == 1 else MultiThreadedExecutor(num_threads=threads)
+
+
+def _spin(executor: Executor) -> None:
+    while executor.context.ok():
+        # A subscription that one thread replaces may be in the list that another one waits on: rclpy
+        # then raises out of spin, and the list is made anew on the next call.
+        with contextlib.suppress(InvalidHandle):
+            executor.spin()
 
 
 def _declare_autostart(node: Node) -> bool:
@@ -120,10 +139,16 @@ class _RosHandler(logging.Handler):
         self._logger: Any = node.get_logger()
 
     def emit(self, record: logging.LogRecord) -> None:
-        say = {logging.DEBUG: self._logger.debug, logging.INFO: self._logger.info}.get(record.levelno)
+        text = self.format(record)
+        # One line each: rclpy ties the severity to the line of the call.
         if record.levelno >= logging.ERROR:
-            say = self._logger.error
-        (say or self._logger.warning)(self.format(record))
+            self._logger.error(text)
+        elif record.levelno >= logging.WARNING:
+            self._logger.warning(text)
+        elif record.levelno >= logging.INFO:
+            self._logger.info(text)
+        else:
+            self._logger.debug(text)
 
 
 def _log_to(node: Node) -> None:

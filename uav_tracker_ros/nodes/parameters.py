@@ -44,6 +44,7 @@ def declare(
 
     Raises:
         InvalidParameter: a value of the wrong type or outside its range.
+        UnknownName: a value that is not among the field's choices.
     """
     dot = f"{prefix}." if prefix else ""
     items = {dot + item.name: item for item in _fields(kind)}
@@ -51,19 +52,6 @@ def declare(
         _declare_one(node, name, item, read_only=item.name not in changeable)
     _veto_invalid(node, kind, items, on_change)
     return _read(node, kind, items, {})
-
-
-def declare_one(node: Node, name: str, kind: type, field_name: str) -> Any:
-    """Declare a single field of a dataclass under a full name, for nodes that need no more of it.
-
-    Raises:
-        InvalidParameter: a value of the wrong type or outside its range.
-    """
-    item = next(item for item in _fields(kind) if item.name == field_name)
-    _declare_one(node, name, item, read_only=True)
-    value = node.get_parameter(name).value
-    kind(**{field_name: value})  # judged by the dataclass
-    return value
 
 
 def check_overrides(node: Node) -> None:
@@ -138,7 +126,12 @@ def _veto_invalid(
 
 
 def _read(node: Node, kind: type[T], items: dict[str, dataclasses.Field[Any]], changes: dict[str, Any]) -> T:
-    values = {item.name: changes.get(name, node.get_parameter(name).value) for name, item in items.items()}
+    values: dict[str, Any] = {}
+    for name, item in items.items():
+        value = values[item.name] = changes.get(name, node.get_parameter(name).value)
+        choices = item.metadata["choices"]
+        if choices and value not in choices:
+            raise unknown_name(name, str(value), choices)
     return kind(**values)
 
 

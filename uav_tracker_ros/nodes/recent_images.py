@@ -1,0 +1,88 @@
+"""The images of the last two seconds: an operator points at what was shown, not at what is now."""
+
+from __future__ import annotations
+
+import collections
+import itertools
+import threading
+from typing import NamedTuple
+
+from std_msgs.msg import Header
+
+from uav_tracker_ros.errors import InvalidImage
+from uav_tracker_ros.geometry import Image
+
+SPAN_NS = 2_000_000_000
+MAX_BYTES = 256_000_000  # 2 s of 1280x720 at 30 Hz are 166 MB
+NEAR_NS = 50_000_000  # a stamp that went through microseconds or floats still finds its image
+
+
+class StampedImage(NamedTuple):
+    """One image as it came."""
+
+    stamp: int  # ns, ROS time of the exposure
+    header: Header
+    image: Image
+
+
+class RecentImages:
+    """A ring of images by stamp; safe between threads."""
+
+    def __init__(self) -> None:
+        self._images: collections.deque[StampedImage] = collections.deque()
+        self._bytes = 0
+        self._lock = threading.Condition()
+
+    def add(self, frame: StampedImage) -> bool:
+        """Keep an image.
+
+        Returns:
+            False for one that is not newer than the newest: it is dropped. A stamp that lies back
+            by more than the ring's span is another run of the clock (a bag that starts again):
+            then the ring starts anew.
+        """
+        with self._lock:
+            if self._images:
+                step = frame.stamp - self._images[-1].stamp
+                if -SPAN_NS <= step <= 0:
+                    return False
+                if step < 0:
+                    self._images.clear()
+                    self._bytes = 0
+            self._images.append(frame)
+            self._bytes += frame.image.nbytes
+            while len(self._images) > 1 and (frame.stamp - self._images[0].stamp > SPAN_NS or self._bytes > MAX_BYTES):
+                self._bytes -= self._images.popleft().image.nbytes
+            self._lock.notify_all()
+            return True
+
+    def wait_for(self, stamp: int, timeout: float) -> None:
+        """Wait (at most ``timeout`` s) for the image with this stamp (ns): another node may have seen it earlier."""
+        with self._lock:
+            self._lock.wait_for(lambda: self._images and self._images[-1].stamp >= stamp, timeout)
+
+    def find(self, stamp: int) -> StampedImage:
+        """The image with this stamp (ns); 0: the newest.
+
+        Raises:
+            InvalidImage: there is no image yet, or none within 50 ms of the stamp.
+        """
+        with self._lock:
+            frames = list(self._images)
+        if not frames:
+            raise InvalidImage("no image has come yet; expected one to select on: start the camera, check image_qos")
+        if stamp == 0:
+            return frames[-1]
+        nearest = min(frames, key=lambda frame: abs(frame.stamp - stamp))
+        if abs(nearest.stamp - stamp) > NEAR_NS:
+            age = (frames[-1].stamp - stamp) * 1e-9
+            raise InvalidImage(
+                f"no image of {stamp * 1e-9:.3f} s ({age:.2f} s before the newest); expected one of the last "
+                f"{(frames[-1].stamp - frames[0].stamp) * 1e-9:.2f} s: select on a newer image"
+            )
+        return nearest
+
+    def after(self, stamp: int) -> list[StampedImage]:
+        """All images newer than ``stamp`` (ns), oldest first."""
+        with self._lock:
+            return list(itertools.dropwhile(lambda frame: frame.stamp <= stamp, self._images))

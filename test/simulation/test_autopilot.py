@@ -1,14 +1,19 @@
-"""PX4's rules, as measured on PX4 v1.16.0 in its own simulator."""
+"""The stand-in's rules and motion, as measured on PX4 v1.16.0 in its own simulator."""
 
 import math
+import sys
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "doubles"))
+
+from stepped_pilot import SteppedPilot
 
 from uav_tracker_ros.errors import InvalidParameter, UnknownName
 from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.px4_commander import MavResult, Severity
-from uav_tracker_ros.simulation.px4_parameters import FOLLOWER_SAFE, PX4_DEFAULTS
 from uav_tracker_ros.simulation.px4_setpoints import (
     BODY_NED,
     LOCAL_NED,
@@ -18,65 +23,8 @@ from uav_tracker_ros.simulation.px4_setpoints import (
 )
 
 
-class Pilot:
-    """Steps an autopilot, streams setpoints, and reads what it tells."""
-
-    def __init__(self, *, base=FOLLOWER_SAFE, parameters=None, **settings):
-        settings = {"noise": 0.0, "gust": 0.0, **settings}
-        self.autopilot = Autopilot(AutopilotSettings(parameters={**base, **(parameters or {})}, **settings), seed=1)
-        self.now = 100.0
-        self.autopilot.step(self.now)
-        self.texts = []
-
-    def send(self, north=0.0, *, frame=LOCAL_NED, mask=VELOCITY_AND_YAW, **fields):
-        self.autopilot.receive_position_target(PositionTarget(frame, mask, velocity=(north, 0.0, 0.0), **fields))
-
-    def fly(self, seconds, north=None, *, period=0.02, **fields):
-        for _ in range(round(seconds / period)):
-            if north is not None:
-                self.send(north, **fields)
-            self.now += period
-            self.autopilot.step(self.now)
-            self.texts += [text for _, text in self.autopilot.take_texts()]
-
-    def until(self, condition, limit):
-        start = self.now
-        while not condition():
-            self.fly(0.02)
-            assert self.now - start < limit, f"not within {limit} s; {self.status}"
-        return self.now - start
-
-    def offboard(self, north, seconds=6.0):
-        self.send(north)
-        assert self.request(VehicleMode.OFFBOARD) is MavResult.ACCEPTED
-        self.fly(seconds, north)
-
-    def request(self, mode):
-        return self.autopilot.commander.request_mode(mode)
-
-    @property
-    def mode(self):
-        return self.autopilot.status.mode
-
-    @property
-    def status(self):
-        return self.autopilot.status
-
-    @property
-    def north(self):
-        return self.autopilot.truth().position_ned[0]
-
-    @property
-    def speed(self):
-        return math.hypot(*self.autopilot.truth().velocity_ned[:2])
-
-    @property
-    def height(self):
-        return -self.autopilot.truth().position_ned[2]
-
-
 def test_starts_hovering_in_hold():
-    pilot = Pilot(position_ned=(5.0, -2.0, -6.0), yaw=1.0)
+    pilot = SteppedPilot(position_ned=(5.0, -2.0, -6.0), yaw=1.0)
     pilot.fly(5.0)
     truth = pilot.autopilot.truth()
     assert pilot.mode is VehicleMode.HOLD
@@ -86,7 +34,7 @@ def test_starts_hovering_in_hold():
 
 
 def test_one_setpoint_is_enough_to_enter_offboard_and_none_is_refused():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     assert pilot.request(VehicleMode.OFFBOARD) is MavResult.TEMPORARILY_REJECTED
     pilot.fly(0.02)
     assert "Switching to Offboard is currently not available" in pilot.texts
@@ -96,90 +44,16 @@ def test_one_setpoint_is_enough_to_enter_offboard_and_none_is_refused():
 
 
 def test_old_setpoint_does_not_open_offboard():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.send()
     pilot.fly(0.6)
     assert pilot.request(VehicleMode.OFFBOARD) is MavResult.TEMPORARILY_REJECTED
 
 
 def test_setpoints_move_nothing_outside_offboard():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.fly(3.0, 3.0)
     assert pilot.speed < 0.02
-
-
-@pytest.mark.parametrize(
-    ("speed", "loss_s", "distance", "shown_s"),
-    [(3.0, 0.5, 4.8, 0.65), (5.0, 0.5, 10.0, 0.65), (3.0, 1.0, 7.0, 1.1)],
-)
-def test_lost_stream_holds_where_it_was_measured(speed, loss_s, distance, shown_s):
-    pilot = Pilot(parameters={"COM_OF_LOSS_T": loss_s})
-    pilot.offboard(speed)
-    start = pilot.north
-    shown = pilot.until(lambda: pilot.mode is VehicleMode.HOLD, 2.0)
-    assert loss_s - 0.03 <= shown <= shown_s  # the measured time includes up to 0.1 s of CURRENT_MODE
-    assert pilot.status.failsafe
-    assert pilot.status.intended is VehicleMode.OFFBOARD
-    pilot.until(lambda: pilot.speed < 0.3, 5.0)
-    assert pilot.north - start == pytest.approx(distance, rel=0.12)
-
-
-@pytest.mark.parametrize(("speed", "distance"), [(3.0, 3.8), (5.0, 6.9)])
-def test_commanded_hold_stops_where_it_was_measured(speed, distance):
-    pilot = Pilot()
-    pilot.offboard(speed)
-    start = pilot.north
-    pilot.request(VehicleMode.HOLD)
-    pilot.fly(6.0)
-    assert pilot.north - start == pytest.approx(distance, rel=0.1)
-    assert pilot.speed < 0.1
-
-
-def test_default_parameters_coast_in_position_without_sticks():
-    pilot = Pilot(base=PX4_DEFAULTS)
-    pilot.offboard(3.0)
-    start = pilot.north
-    for seconds, measured in ((2.0, 2.6), (4.0, 1.6), (8.0, 0.8)):
-        pilot.fly(seconds - (pilot.now - 106.0))
-        assert pilot.speed == pytest.approx(measured, abs=0.15)
-    assert pilot.mode is VehicleMode.POSITION
-    assert pilot.north - start == pytest.approx(15.0, rel=0.1)
-
-
-@pytest.mark.parametrize("action", [0, 3, 4, 5], ids=["position", "return", "land", "hold"])
-def test_returns_to_offboard_with_the_first_setpoint(action):
-    pilot = Pilot(parameters={"COM_OBL_RC_ACT": action})
-    pilot.offboard(1.0, 2.0)
-    pilot.fly(8.0)
-    expected = {0: VehicleMode.POSITION, 3: VehicleMode.RETURN, 4: VehicleMode.LAND, 5: VehicleMode.HOLD}[action]
-    assert pilot.mode is expected
-    pilot.fly(0.1, 1.0)
-    assert pilot.mode is VehicleMode.OFFBOARD
-    assert not pilot.status.failsafe
-
-
-def test_hold_clears_the_intention():
-    pilot = Pilot()
-    pilot.offboard(1.0, 2.0)
-    pilot.fly(1.0)
-    pilot.request(VehicleMode.HOLD)
-    pilot.fly(2.0, 1.0)
-    assert pilot.mode is VehicleMode.HOLD
-    assert pilot.status.intended is VehicleMode.HOLD
-    assert not pilot.status.failsafe
-
-
-@pytest.mark.parametrize(("rate_hz", "stays"), [(2.0, True), (1.2, True), (0.9, False)])
-def test_slow_streams_with_the_default_timeout(rate_hz, stays):
-    pilot = Pilot(base=PX4_DEFAULTS)
-    pilot.offboard(0.0, 1.0)
-    modes = set()
-    for _ in range(4):
-        pilot.send()
-        for _ in range(round(50 / rate_hz)):
-            pilot.fly(0.02)
-            modes.add(pilot.mode)
-    assert (modes == {VehicleMode.OFFBOARD}) is stays
 
 
 @pytest.mark.parametrize(
@@ -188,7 +62,7 @@ def test_slow_streams_with_the_default_timeout(rate_hz, stays):
     ids=["bit 1 set", "PX4's default", "below COM_RC_STICK_OV"],
 )
 def test_sticks_take_over_only_where_allowed(override, deflection, taken):
-    pilot = Pilot(parameters={"COM_RC_OVERRIDE": override})
+    pilot = SteppedPilot(parameters={"COM_RC_OVERRIDE": override})
     pilot.offboard(1.0, 2.0)
     pilot.autopilot.inject("sticks", forward=deflection, seconds=4.0)
     pilot.fly(4.0, 1.0)
@@ -198,7 +72,7 @@ def test_sticks_take_over_only_where_allowed(override, deflection, taken):
 
 
 def test_position_is_refused_without_sticks_and_brakes_with_them():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     assert pilot.request(VehicleMode.POSITION) is MavResult.TEMPORARILY_REJECTED
     pilot.autopilot.inject("sticks", forward=1.0, seconds=4.0)
     pilot.fly(0.1)
@@ -209,28 +83,8 @@ def test_position_is_refused_without_sticks_and_brakes_with_them():
     assert pilot.speed < 0.2
 
 
-def test_lost_sticks_hold_five_seconds_then_return():
-    pilot = Pilot(position_ned=(0.0, 0.0, -6.0))
-    pilot.autopilot.inject("sticks")
-    pilot.offboard(1.0, 3.0)
-    pilot.autopilot.inject("sticks_lost")
-    pilot.fly(1.0, 1.0)
-    assert pilot.mode is VehicleMode.HOLD
-    pilot.fly(4.0, 1.0)
-    assert pilot.mode is VehicleMode.HOLD
-    pilot.fly(1.0, 1.0)
-    assert pilot.mode is VehicleMode.RETURN
-    assert pilot.status.failsafe
-
-
-def test_flown_without_sticks_there_is_no_stick_failsafe():
-    pilot = Pilot()
-    pilot.offboard(1.0, 10.0)
-    assert pilot.mode is VehicleMode.OFFBOARD
-
-
 def test_take_off_land_and_the_mode_afterwards():
-    pilot = Pilot(flying=False)
+    pilot = SteppedPilot(flying=False)
     pilot.fly(1.0)
     assert not pilot.status.armed
     assert pilot.autopilot.commander.arm() is MavResult.ACCEPTED
@@ -247,7 +101,7 @@ def test_take_off_land_and_the_mode_afterwards():
 
 
 def test_landing_out_of_offboard_leaves_offboard_behind():
-    pilot = Pilot(position_ned=(0.0, 0.0, -1.0))
+    pilot = SteppedPilot(position_ned=(0.0, 0.0, -1.0))
     pilot.offboard(0.0, 1.0)
     pilot.request(VehicleMode.LAND)
     pilot.until(lambda: not pilot.status.armed, 8.0)
@@ -258,13 +112,13 @@ def test_landing_out_of_offboard_leaves_offboard_behind():
 
 
 def test_armed_and_idle_disarms_after_ten_seconds():
-    pilot = Pilot(flying=False)
+    pilot = SteppedPilot(flying=False)
     pilot.autopilot.commander.arm()
     assert pilot.until(lambda: not pilot.status.armed, 12.0) == pytest.approx(10.0, abs=0.1)
 
 
 def test_disarming_in_the_air_needs_force_and_drops_the_vehicle():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     assert pilot.autopilot.commander.disarm() is MavResult.TEMPORARILY_REJECTED
     assert pilot.autopilot.commander.disarm(force=True) is MavResult.ACCEPTED
     pilot.until(lambda: not pilot.status.in_air, 2.0)
@@ -272,54 +126,17 @@ def test_disarming_in_the_air_needs_force_and_drops_the_vehicle():
 
 
 def test_return_comes_home_and_lands():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.offboard(4.0, 6.0)
     pilot.request(VehicleMode.RETURN)
     pilot.until(lambda: not pilot.status.armed, 90.0)
     assert abs(pilot.north) < 2.0
 
 
-@pytest.mark.parametrize(
-    ("level", "action", "mode"),
-    [
-        (0.12, 3, VehicleMode.HOLD),
-        (0.06, 0, VehicleMode.HOLD),
-        (0.06, 3, VehicleMode.RETURN),
-        (0.06, 2, VehicleMode.LAND),
-        (0.04, 3, VehicleMode.LAND),
-    ],
-    ids=["low", "warn only", "critical returns", "critical lands", "emergency"],
-)
-def test_battery_levels(level, action, mode):
-    pilot = Pilot(parameters={"COM_LOW_BAT_ACT": action})
-    pilot.autopilot.inject("battery", level=level)
-    pilot.fly(5.5)
-    assert pilot.mode is mode
-    assert any("battery level" in text for text in pilot.texts)
-
-
 def test_battery_drains_while_armed():
-    pilot = Pilot(battery=0.5, endurance_s=100.0)
+    pilot = SteppedPilot(battery=0.5, endurance_s=100.0)
     pilot.fly(5.0)
     assert pilot.status.battery == pytest.approx(0.45, abs=0.005)
-
-
-@pytest.mark.parametrize(("action", "mode"), [(1, VehicleMode.OFFBOARD), (2, VehicleMode.HOLD), (5, VehicleMode.LAND)])
-def test_fence(action, mode):
-    pilot = Pilot(parameters={"GF_ACTION": action, "GF_MAX_HOR_DIST": 10.0, "COM_FAIL_ACT_T": 0.5})
-    pilot.offboard(3.0, 6.0)
-    assert pilot.mode is mode
-
-
-def test_lost_position_ends_offboard_and_stops_its_reports():
-    pilot = Pilot()
-    pilot.offboard(1.0, 2.0)
-    pilot.autopilot.inject("position_invalid", seconds=1.0)
-    pilot.fly(0.1, 1.0)
-    assert pilot.mode is VehicleMode.LAND
-    assert not pilot.autopilot.estimate_at(pilot.now).position_valid
-    pilot.fly(1.2, 1.0)
-    assert pilot.mode is VehicleMode.OFFBOARD
 
 
 @pytest.mark.parametrize(
@@ -330,7 +147,7 @@ def test_lost_position_ends_offboard_and_stops_its_reports():
     ],
 )
 def test_frames(frame, mask, yaw, expected):
-    pilot = Pilot(yaw=math.pi / 2)
+    pilot = SteppedPilot(yaw=math.pi / 2)
     pilot.send(2.0, frame=frame, mask=mask, yaw=yaw)
     pilot.request(VehicleMode.OFFBOARD)
     pilot.fly(6.0, 2.0, frame=frame, mask=mask, yaw=yaw)
@@ -338,7 +155,7 @@ def test_frames(frame, mask, yaw, expected):
 
 
 def test_yaw_rate_without_angle_is_flown_a_little_slow():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     wanted = math.radians(20)
     pilot.send(2.0, mask=VELOCITY_AND_YAW_RATE)
     pilot.request(VehicleMode.OFFBOARD)
@@ -356,20 +173,20 @@ def test_yaw_rate_without_angle_is_flown_a_little_slow():
     ids=["frame", "all ignored", "not a number"],
 )
 def test_setpoints_that_px4_drops(target, text):
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.autopilot.receive_position_target(target)
     assert not pilot.autopilot.commander.offboard_ready
     assert [told for _, told in pilot.autopilot.take_texts()] == ([text] if text else [])
 
 
 def test_velocity_is_clamped_to_px4s_limits():
-    pilot = Pilot(parameters={"MPC_XY_VEL_MAX": 4.0})
+    pilot = SteppedPilot(parameters={"MPC_XY_VEL_MAX": 4.0})
     pilot.offboard(9.0, 8.0)
     assert pilot.speed == pytest.approx(4.0, abs=0.1)
 
 
 def test_position_setpoint_is_reached():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     target = PositionTarget(LOCAL_NED, 0x9F8, position=(5.0, 3.0, -8.0))
     pilot.autopilot.receive_position_target(target)
     pilot.request(VehicleMode.OFFBOARD)
@@ -380,7 +197,7 @@ def test_position_setpoint_is_reached():
 
 
 def test_estimator_reset_jumps_the_report_and_not_the_vehicle():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.fly(1.0)
     pilot.autopilot.inject("ekf_reset", jump_ned=(3.0, -2.0, 0.5))
     pilot.fly(3.0)
@@ -391,7 +208,7 @@ def test_estimator_reset_jumps_the_report_and_not_the_vehicle():
 
 
 def test_second_sender_flies_a_vehicle_that_still_intends_offboard():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.offboard(0.0, 1.0)
     pilot.fly(1.0)
     pilot.autopilot.inject("second_sender", velocity_ned=(2.0, 0.0, 0.0), seconds=3.0)
@@ -401,7 +218,7 @@ def test_second_sender_flies_a_vehicle_that_still_intends_offboard():
 
 
 def test_reboot_starts_the_boot_clock_again():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.fly(1.0)
     before = pilot.autopilot.boot_time(pilot.now)
     pilot.autopilot.inject("reboot", seconds=1.0)
@@ -412,7 +229,7 @@ def test_reboot_starts_the_boot_clock_again():
 
 
 def test_slow_boot_clock():
-    pilot = Pilot(clock_rate=0.985)
+    pilot = SteppedPilot(clock_rate=0.985)
     start = pilot.autopilot.boot_time(pilot.now)
     pilot.fly(10.0)
     assert pilot.autopilot.boot_time(pilot.now) - start == pytest.approx(9.85)
@@ -443,7 +260,7 @@ def test_same_seed_same_flight():
 
 
 def test_truth_between_steps():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.offboard(3.0)
     moment = pilot.now - 0.1011
     before, at, after = (pilot.autopilot.truth_at(moment + shift) for shift in (-0.004, 0.0, 0.004))
@@ -458,8 +275,8 @@ def test_truth_between_steps():
         (lambda: AutopilotSettings(position_ned=(0.0, 0.0, 1.0)), InvalidParameter, "negative down"),
         (lambda: AutopilotSettings(telemetry_delay_s=(0.1, 0.0)), InvalidParameter, "telemetry_delay_s"),
         (lambda: Autopilot(AutopilotSettings(parameters={"COM_OFF_LOSS_T": 1.0})), UnknownName, "'COM_OF_LOSS_T'"),
-        (lambda: Pilot().autopilot.inject("batery"), UnknownName, "did you mean 'battery'"),
-        (lambda: Pilot().autopilot.inject("battery", volts=3), InvalidParameter, "fault 'battery'"),
+        (lambda: SteppedPilot().autopilot.inject("batt"), UnknownName, "did you mean 'battery'"),
+        (lambda: SteppedPilot().autopilot.inject("battery", volts=3), InvalidParameter, "fault 'battery'"),
     ],
 )
 def test_wrong_settings_say_what_to_do(make, error, message):
@@ -468,6 +285,6 @@ def test_wrong_settings_say_what_to_do(make, error, message):
 
 
 def test_texts_carry_their_severity():
-    pilot = Pilot()
+    pilot = SteppedPilot()
     pilot.request(VehicleMode.OFFBOARD)
     assert pilot.autopilot.take_texts()[0][0] is Severity.CRITICAL

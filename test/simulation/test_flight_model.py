@@ -112,4 +112,4 @@ def test_attitude_rates_are_the_derivative_of_attitude():
 
 def test_unknown_response_names_the_nearest():
     with pytest.raises(UnknownName, match="did you mean 'design'"):
-        FlightModelSettings(response="desing")
+        FlightModelSettings(response="desgn")

@@ -13,7 +13,7 @@ from uav_tracker_ros.flight import LocalPosition, Vector3
 
 BRAKING = 2.5  # m/s^2, what the vehicle can do without losing height
 REACTION_S = 0.8  # s; PX4 answers a velocity setpoint 0.2 s late and with a lag of 0.52 s
-EDGE_M = 0.5  # the lag overshoots the curve by some cm; the fence is not the place for them
+EDGE_M = 1.0  # that answer overshoots the stopping curve by half a metre: the curve ends inside the fence
 REACTION_Z_S = 0.3  # s
 
 

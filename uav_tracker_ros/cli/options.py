@@ -49,6 +49,7 @@ def launch_arguments(omit: Collection[str]) -> Callable[[Callable[..., Any]], Ca
 def _parameter(name: str, argument: Argument) -> inspect.Parameter:
     flag = f"--{name.replace('_', '-')}"
     option = typer.Option(
+        None,
         f"{flag}/--no-{flag[2:]}" if argument.kind is bool else flag,
         help=_help(name, argument),
         rich_help_panel=FOLLOWER_PANEL if name in FOLLOW_NAMES else ADVANCED_PANEL,

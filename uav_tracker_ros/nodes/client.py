@@ -166,7 +166,7 @@ class FollowerClient:
         return Selection(answer.accepted, answer.message, answer.stamp, taken, answer.target_id)
 
     def follow(self, goal: Goal, on_feedback: Callable[[FollowState], None] | None = None) -> Future[GoalEnd]:
-        """Send a goal; the future's result is its end. Returns at once.
+        """Send a goal; the future's result is its end.
 
         Args:
             goal: what to do; NaN and empty: the controller's parameters.
@@ -189,7 +189,7 @@ class FollowerClient:
             known = answer.error_code in EndCode._value2member_map_
             end.set_result(GoalEnd(EndCode(answer.error_code) if known else EndCode.UNKNOWN, answer.message))
 
-        if not self._goals.server_is_ready():
+        if not self._goals.wait_for_server(timeout_sec=CALL_TIMEOUT_S):
             end.set_result(GoalEnd(EndCode.REFUSED, "no controller answers; start it"))
             return end
         feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback.state))
@@ -224,9 +224,11 @@ class FollowerClient:
 
     def close(self) -> None:
         """End the thread and leave ROS."""
-        self._context.try_shutdown()
-        self._thread.join(timeout=5.0)
         self._executor.shutdown(timeout_sec=0)
+        self._thread.join(timeout=CALL_TIMEOUT_S)
+        self._goals.destroy()
+        self.node.destroy_node()  # else others count its publishers until the lease runs out
+        self._context.try_shutdown()
 
     def _missing(self, *, controller: bool, image: bool) -> list[str]:
         missing = [] if self._select.service_is_ready() else ["tracker"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import Protocol
 
 from rclpy.action import ActionServer, CancelResponse, GoalResponse
@@ -16,6 +17,7 @@ from uav_tracker_ros.msg import FollowState
 from uav_tracker_ros.nodes import messages
 
 FEEDBACK_PERIOD_S = 0.1
+DWELL_S = 0.5  # the follower stays 0.3 s in READY before it takes a goal; the operator need not know
 REPORT_WAIT_S = 0.5  # the reason of a refusal stands in the next report of the loop
 
 
@@ -83,14 +85,8 @@ class GoalServer:
 
     def _execute(self, goal_handle: ServerGoalHandle) -> FollowTarget.Result:
         with self._changed:
-            code, text = (
-                (EndCode.REFUSED, "another goal is flown; cancel it first")
-                if self._running
-                else self._taker.start_goal(messages.goal(goal_handle.request))
-            )
+            code, text = self._start(messages.goal(goal_handle.request))
             if code != EndCode.NONE:
-                if not text and self._changed.wait(REPORT_WAIT_S) and self._end[0] == code:
-                    text = self._end[1]
                 goal_handle.abort()
                 return FollowTarget.Result(error_code=int(code), message=text)
             self._running = True
@@ -102,6 +98,19 @@ class GoalServer:
         else:
             goal_handle.abort()
         return FollowTarget.Result(error_code=int(code), message=text)
+
+    def _start(self, goal: Goal) -> tuple[EndCode, str]:
+        if self._running:
+            return EndCode.REFUSED, "another goal is flown; cancel it first"
+        deadline = time.monotonic() + DWELL_S
+        while True:
+            code, text = self._taker.start_goal(goal)
+            if code == EndCode.NONE or text:
+                return code, text
+            heard = self._changed.wait(REPORT_WAIT_S)
+            ready = self._taker.newest_state().state == FollowState.READY
+            if code != EndCode.REFUSED or not ready or time.monotonic() > deadline:
+                return code, self._end[1] if heard and self._end[0] == code else ""
 
     def _wait(self, goal_handle: ServerGoalHandle) -> tuple[EndCode, str]:
         while True:

@@ -84,6 +84,7 @@ class LaunchOptions:
     # Simulation.
     scenario: str = setting("sinusoid", "what the simulated target does")
     seed: int = setting(0, "seed of the simulation", low=0, high=2**31 - 1)
+    wait_for_start: bool = setting(False, "the target stands still until the service simulation/start is called")
     response: str = setting("sih", "flight model of the stand-in", choices=("sih", "design"))
     stand_in_port: int = setting(14540, "UDP port between the stand-in and the gate", low=1024, high=65535)
     gate_socket: str = setting("", "path of the socket between controller and gate; empty: one a user and namespace")

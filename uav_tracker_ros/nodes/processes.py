@@ -130,6 +130,7 @@ def _image_source(options: LaunchOptions, files: tuple[str, ...], settings: Foll
         ("simulation.scenario", options.scenario),
         ("simulation.seed", options.seed),
         ("simulation.response", options.response),
+        ("simulation.wait_for_start", options.wait_for_start),
         ("simulation.autopilot_target", f"127.0.0.1:{options.stand_in_port}" if options.stand_in else ""),
         ("follow.camera_pitch_deg", settings.camera_pitch_deg),
         ("follow.distance", settings.distance),

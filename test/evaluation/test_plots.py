@@ -33,7 +33,7 @@ def test_every_axis_has_its_unit(trace: FollowTrace) -> None:
     assert labels == [
         "distance (m)", "bearing error (deg)", "confidence (-)", "velocity setpoint (m/s)", "yaw setpoint (deg)",
     ]  # fmt: skip
-    assert figure.axes[-1].get_xlabel() == "time since engaging (s)"
+    assert figure.axes[-1].get_xlabel() == "time since the target began to move (s)"
 
 
 def test_each_phase_is_named_once(trace: FollowTrace) -> None:

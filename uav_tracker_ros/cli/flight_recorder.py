@@ -140,7 +140,7 @@ class FlightRecorder:
         if self._state is None:
             return Caption(status.phase, ())
         lines = [
-            f"{status.elapsed:5.1f} s",
+            f"{status.elapsed:.1f} s" if status.elapsed else "",
             f"distance {status.distance:.1f} / {status.wanted_distance:.0f} m",
             f"latency {status.latency * 1000:.0f} ms",
         ]
@@ -151,7 +151,7 @@ class FlightRecorder:
             lines.append(f"limits {' '.join(limits)}")
         if self._state.blockers and status.phase in ("IDLE", "HOLD", "TAKEOVER"):
             lines.append(self._state.blockers[0].partition(":")[0])
-        return Caption(status.phase, tuple(line for line in lines if "nan" not in line))
+        return Caption(status.phase, tuple(line for line in lines if line and "nan" not in line))
 
 
 def _pose(message: Any) -> PoseSample:

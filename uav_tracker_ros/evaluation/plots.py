@@ -37,14 +37,14 @@ CONFIDENCE_USABLE = 0.3  # below: not a measurement for the follower
 class Series(NamedTuple):
     """One quantity over time; NaN where it was not known."""
 
-    time: Floats  # (N,) s since engaging
+    time: Floats  # (N,) s since the target began to move
     value: Floats  # (N,), or (N, K) for K quantities
 
 
 class Phase(NamedTuple):
     """What the follower was doing from one moment on, until the next phase."""
 
-    start: float  # s since engaging
+    start: float  # s since the target began to move
     name: str  # FOLLOWING, COASTING, ...
 
 
@@ -53,7 +53,7 @@ class FollowTrace:
     """One flight, as :func:`follow_figure` draws it."""
 
     title: str
-    end: float  # s since engaging
+    end: float  # s since the target began to move
     phases: Sequence[Phase]
     distance: Series  # m, horizontal, vehicle to target
     wanted_distance: float  # m
@@ -85,7 +85,7 @@ def follow_figure(trace: FollowTrace) -> Figure:
         _draw_phases(panel, trace)
         panel.grid(True, linewidth=0.4, alpha=0.5)
         panel.set_xmargin(0)
-    panels[-1].set_xlabel("time since engaging (s)")
+    panels[-1].set_xlabel("time since the target began to move (s)")
     figure.suptitle(trace.title)
     names = list(dict.fromkeys(phase.name for phase in trace.phases))
     if names:
@@ -99,15 +99,16 @@ def _draw_distance(panel: Axes, trace: FollowTrace) -> None:
     panel.axhline(trace.wanted_distance, color=BLACK, linewidth=0.8, linestyle="--", label="wanted distance")
     panel.plot(*trace.position_error, color=VERMILLION, label="position error")
     panel.set_ylabel("distance (m)")
+    panel.set_ymargin(0.35)  # room for the legend
+    panel.legend(loc="upper right", fontsize=8, ncols=3, framealpha=0.8)
     panel.set_ylim(bottom=0)
-    panel.legend(loc="center right", fontsize=8, ncols=3, framealpha=0.8)
 
 
 def _draw_confidence(panel: Axes, confidence: Series) -> None:
     panel.plot(*confidence, color=GREEN)
     for level, text in ((CONFIDENCE_TRACKING, "tracking"), (CONFIDENCE_USABLE, "usable")):
         panel.axhline(level, color=BLACK, linewidth=0.6, linestyle=":")
-        panel.annotate(text, (1, level), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8)
+        panel.annotate(text, (0.005, level), xycoords=("axes fraction", "data"), va="bottom", fontsize=8)
     panel.set_ylim(-0.02, 1.02)
     panel.set_ylabel("confidence (-)")
 

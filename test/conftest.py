@@ -1,0 +1,131 @@
+"""ROS for tests: a domain of its own for each worker, nodes in this process, nodes in processes of their own."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "doubles"))
+
+DEADLINE_S = 30.0  # for what takes a second on a quiet machine
+
+
+@pytest.fixture(scope="session")
+def ros_environment() -> Iterator[dict[str, str]]:
+    """What a node needs in its environment; the domain is locked against every other test run of this host."""
+    from uav_tracker_ros.nodes.runner import DomainLock
+    from uav_tracker_ros.nodes.runner import ros_environment as environment
+
+    lock = DomainLock()
+    base = {name: value for name, value in os.environ.items() if name != "ROS_DOMAIN_ID"}
+    yield environment(base, lock.domain_id)
+    lock.release()
+
+
+@pytest.fixture
+def until() -> Callable[[Callable[[], object], str], None]:
+    """Wait for a condition; fails with what was missing."""
+
+    def wait(condition: Callable[[], object], missing: str) -> None:
+        deadline = time.monotonic() + DEADLINE_S
+        while not condition():
+            assert time.monotonic() < deadline, f"after {DEADLINE_S:g} s: {missing}"
+            time.sleep(0.01)
+
+    return wait
+
+
+@pytest.fixture
+def ros(ros_environment, tmp_path, monkeypatch) -> Iterator[Callable]:
+    """Start ROS in this process with node arguments, then add nodes; they spin in threads until the test ends."""
+    import rclpy
+    from rclpy._rclpy_pybind11 import InvalidHandle
+    from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+
+    for name, value in ros_environment.items():
+        if name.startswith(("ROS_", "FAST")):
+            monkeypatch.setenv(name, value)
+    monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
+    nodes, threads = [], []
+
+    def spin(executor) -> None:
+        while rclpy.ok():
+            try:
+                executor.spin()
+            except (InvalidHandle, ExternalShutdownException):
+                continue
+
+    def add(make, *arguments: str):
+        if not rclpy.ok():
+            rclpy.init(args=["--ros-args", *arguments] if arguments else [])
+        node = make()
+        nodes.append(node)
+        executor = MultiThreadedExecutor(num_threads=3)
+        executor.add_node(node)
+        threads.append(threading.Thread(target=spin, args=(executor,), daemon=True))
+        threads[-1].start()
+        return node
+
+    yield add
+    for node in nodes:
+        node.destroy_node()
+    rclpy.try_shutdown()
+    for thread in threads:
+        thread.join(timeout=10)
+
+
+class ChildNode:
+    """A node in a process and session of its own; what it says goes to a file."""
+
+    def __init__(self, module: str, arguments: list[str], environment: dict[str, str], log: Path) -> None:
+        self._log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", f"uav_tracker_ros.nodes.{module}", "--ros-args", *arguments],
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                start_new_session=True,
+            )
+
+    @property
+    def text(self) -> str:
+        return self._log.read_text(errors="replace")
+
+    def interrupt(self) -> int:
+        """SIGINT, as Ctrl-C; the exit code."""
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(DEADLINE_S)
+
+    def wait(self) -> int:
+        return self.process.wait(DEADLINE_S)
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+@pytest.fixture
+def start_node(ros_environment, tmp_path) -> Iterator[Callable[..., ChildNode]]:
+    """Start ``uav_tracker_ros.nodes.MODULE`` with ROS arguments in its own process; killed at the end of the test."""
+    children: list[ChildNode] = []
+
+    def start(module: str, *arguments: str) -> ChildNode:
+        environment = {**ros_environment, "ROS_LOG_DIR": str(tmp_path / "log"), "PYTHONUNBUFFERED": "1"}
+        log = tmp_path / f"{module}-{len(children)}.log"
+        children.append(ChildNode(module, list(arguments), environment, log))
+        return children[-1]
+
+    yield start
+    for child in children:
+        child.kill()

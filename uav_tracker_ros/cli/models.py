@@ -60,7 +60,11 @@ def as_json(row: ModelRow) -> dict[str, Any]:
 def _print(rows: list[ModelRow]) -> None:
     console = Console()
     wide = console.width >= 100
-    table = Table(box=box.SIMPLE_HEAD, caption="AUC, P20: success and precision at 20 px on the development sequences")
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        caption="AUC, P20: success and precision at 20 px on the development sequences",
+    )
     for title in ("name", "family", "params", "MACs", "AUC", "P20", "here"):
         table.add_column(title, justify="right" if title in ("params", "MACs", "AUC", "P20") else "left", no_wrap=True)
     if wide:

@@ -20,7 +20,8 @@ from uav_tracker_ros.trackers.redetection import Redetection
 TRACKING_FROM = 0.5  # confidence; below it the size is frozen
 CENTER_FROM = 0.3  # below it the centre is not believed either
 LOST_BELOW = 0.2
-LOST_AFTER = 5  # frames in a row below LOST_BELOW
+LOST_AFTER = 5  # frames in a row below LOST_BELOW ...
+REFUSED_AFTER = 15  # ... or below CENTER_FROM: what is believed no more must be searched, not waited for
 LOST_OUTSIDE = 0.8  # share of the box outside the image
 PROBATION = 10  # frames of UNCERTAIN after a re-acquisition
 PROBATION_CONFIDENCE = 0.6  # confidence is not reported higher during them
@@ -55,6 +56,7 @@ class TargetLock:
         self._box: Box | None = None
         self._lock = 0
         self._doubtful_frames = 0
+        self._refused_frames = 0
         self._probation = 0
         self._lost = False
 
@@ -70,7 +72,7 @@ class TargetLock:
         self._box = Box(*map(float, box)).clipped(width, height)
         self._views.start(image, self._box)
         self._lock += 1
-        self._doubtful_frames = self._probation = 0
+        self._doubtful_frames = self._refused_frames = self._probation = 0
         self._lost = False
         return self._box
 
@@ -94,7 +96,8 @@ class TargetLock:
         confidence = self._confidence(observation)
         gone = outside_share(observation.box, image.shape[1], image.shape[0]) > LOST_OUTSIDE
         self._doubtful_frames = self._doubtful_frames + 1 if confidence < LOST_BELOW else 0
-        if gone or self._doubtful_frames >= LOST_AFTER:
+        self._refused_frames = self._refused_frames + 1 if confidence < CENTER_FROM else 0
+        if gone or self._doubtful_frames >= LOST_AFTER or self._refused_frames >= REFUSED_AFTER:
             return self._lose(observation, confidence, last)
         similarity = self._views.similarity(image, observation.box)
         if confidence >= TRACKING_FROM:
@@ -127,7 +130,7 @@ class TargetLock:
         self._lost = False
         self._box = candidate.box
         self._lock += 1
-        self._doubtful_frames = 0
+        self._doubtful_frames = self._refused_frames = 0
         self._probation = PROBATION - 1
         return LockedTarget(
             candidate.box,

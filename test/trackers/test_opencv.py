@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scenes import frame, texture
+
+from uav_tracker_ros.geometry import Box, TargetState
+from uav_tracker_ros.trackers import registry
+from uav_tracker_ros.trackers.lock import TargetLock
+
+NAMES = [name for name in ("csrt", "kcf", "mil") if name in registry.names()]
+
+
+def path(step: int) -> tuple[int, int]:
+    return 100 + step, 80 + step // 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("hidden_by", ["occluder", "nothing"])
+def test_score_falls_when_the_target_is_hidden_or_gone(name: str, hidden_by: str) -> None:
+    tracker = registry.create(name)
+    image, box = frame(*path(0), side=48)
+    tracker.initialize(image, box)
+    seen = [tracker.update(frame(*path(step), side=48)[0]).score for step in range(1, 15)]
+    gone = []
+    for step in range(15, 30):
+        image, box = frame(*path(step), side=48, visible=False)
+        if hidden_by == "occluder":
+            x, y = path(15)
+            image[y - 10 : y + 60, x - 10 : x + 60] = texture(70, 70, seed=77)
+        gone.append(tracker.update(image).score)
+    assert min(seen) > 0.8
+    assert max(gone) < 0.65
+
+
+@pytest.mark.parametrize("name", ["csrt", "kcf"])
+def test_lock_is_lost_and_found_again(name: str) -> None:
+    """20 hidden frames; the target comes back where its path has led meanwhile."""
+    lock = TargetLock(registry.create(name))
+    image, box = frame(*path(0), side=48)
+    lock.select(image, box)
+    before = [lock.update(frame(*path(step), side=48)[0]) for step in range(1, 12)]
+    hidden = [lock.update(frame(*path(step), side=48, visible=False)[0]) for step in range(12, 32)]
+    after = [lock.update(frame(*path(step), side=48)[0]) for step in range(32, 52)]
+    assert {target.state for target in before} == {TargetState.TRACKING}
+    assert max(target.confidence for target in hidden[4:]) < 0.5  # within five frames
+    assert hidden[-1].state is TargetState.LOST
+    assert after[-1].state is TargetState.TRACKING
+    assert after[-1].lock == 2
+    assert np.hypot(*np.subtract(after[-1].box.center, frame(*path(51), side=48)[1].center)) < 12
+
+
+def test_opencv_gets_the_box_in_whole_pixels(monkeypatch: pytest.MonkeyPatch) -> None:
+    from uav_tracker_ros.trackers.opencv import OpenCVTracker
+
+    given = []
+
+    class Recorder:
+        def init(self, image: np.ndarray, box: tuple[int, ...]) -> None:
+            given.append(box)
+
+    tracker = OpenCVTracker("recorder", Recorder)
+    image = texture(100, 100, 0)
+    for box in (Box(10.4, 20.6, 30.5, 29.4), Box(80.2, -3, 40, 20), Box(0.5, 1.5, 4.4, 4.6)):
+        tracker.initialize(image, box)
+    assert given == [(10, 21, 30, 29), (80, 0, 20, 17), (0, 2, 4, 5)]
+
+
+def test_failure_keeps_the_last_box() -> None:
+    from uav_tracker_ros.trackers.opencv import OpenCVTracker
+
+    answers = [(True, (12, 11, 30, 30)), (False, (0, 0, 0, 0)), (True, (50, 50, 0, 0)), (True, (40, 40, 900, 900))]
+
+    class Scripted:
+        def init(self, image: np.ndarray, box: tuple[int, ...]) -> None: ...
+
+        def update(self, image: np.ndarray) -> tuple[bool, tuple[int, ...]]:
+            return answers.pop(0)
+
+    tracker = OpenCVTracker("scripted", Scripted)
+    image = texture(100, 120, 0)
+    tracker.initialize(image, Box(10, 10, 30, 30))
+    boxes = [tracker.update(image).box for _ in range(4)]
+    assert boxes[:3] == [Box(12, 11, 30, 30)] * 3
+    assert boxes[3] == Box.from_center(120, 100, 120, 100)  # as large as the image at most

@@ -22,6 +22,7 @@ from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.nodes import processes
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
 from uav_tracker_ros.nodes.variants import follow_settings, read_parameters, variant_layers
+from uav_tracker_ros.simulation import scenarios
 
 if TYPE_CHECKING:
     from uav_tracker_ros.simulation.flight_record import FlightRecord
@@ -32,10 +33,12 @@ SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where 
 CANCELED = 100  # the end that this command asks for itself
 
 
-@launch_arguments(omit=("rviz", "use_sim_time", "gate_socket"))
+@launch_arguments(omit=("rviz", "use_sim_time", "gate_socket", "wait_for_start"))
 def follow(
     *,
-    scenario: Annotated[str, typer.Option(help="What the simulated target does.")] = "sinusoid",
+    scenario: Annotated[
+        str, typer.Option(help="What the target does: " + ", ".join(scenarios.names()) + ".")
+    ] = "sinusoid",
     seconds: Annotated[float, typer.Option(help="How long to follow.", min=1, max=3600)] = 30.0,
     tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`; default: the variant's, csrt.")] = "",
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")] = "",
@@ -69,8 +72,9 @@ def follow(
 ) -> None:
     """Follow a target: by default in a simulated world, with a stand-in for PX4.
 
-    Starts camera, tracker, controller and gate, points at the target, engages, follows, and ends with the vehicle
-    in Hold. Writes follow.mp4, follow.png, follow.csv and the processes' logs. Ctrl-C ends the flight the same way.
+    Starts everything, points at the target, engages, follows, and ends with the vehicle in Hold; so does Ctrl-C.
+
+    Writes follow.mp4, follow.png, follow.csv and the logs of the processes.
 
     Example:  uav-tracker follow --scenario circle --seconds 60 --max-speed 5
     """
@@ -89,17 +93,23 @@ def follow(
     settings = follow_settings(options, variant_layers(options))
     document = JsonOutput(json)
     status = LiveStatus(Console(stderr=True))
-    name = "true boxes" if direct and true_boxes else _check_tracker(options, status, chosen=bool(tracker))
+    name, why = _tracker(options, chosen=bool(tracker))
     if true_boxes and not direct:
         raise InvalidParameter("--true-boxes was given without --direct; a running tracker cannot be left out: add it")
     if options.camera_source != "sim" and box is None:
         raise InvalidParameter("--box was not given; a real picture has no true box: give --box X,Y,W,H")
+    if direct and not options.stand_in:
+        raise InvalidParameter(
+            "--direct was given with --vehicle or --camera-source; it flies the simulation: drop one"
+        )
+    if not direct:
+        check_vehicle(processes.gate_url(options))
+    first_box = parse_box(box) if box is not None else None
     with OutputFolder(out or DEFAULT_OUT, overwrite=overwrite or out is None) as output:
+        status.say("true boxes instead of a tracker" if true_boxes else f"tracker {name}: {why}")
         if direct:
             run = _fly_direct(options, settings, output, seconds=seconds, tracker="" if true_boxes else name)
         else:
-            check_vehicle(processes.gate_url(options))
-            first_box = parse_box(box) if box is not None else None
             run = _fly_over_topics(options, settings, output, status, seconds=seconds, tracker=name, box=first_box)
         complete, reason = run.pop("complete"), run.pop("reason")
         published = output.publish()
@@ -114,8 +124,6 @@ def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
     options = LaunchOptions(**launch, **given)
     defaults: dict[str, Any] = {"mode": "follow"}
     if options.camera_source == "sim":
-        from uav_tracker_ros.simulation import scenarios
-
         scene = scenarios.get(options.scenario)
         defaults |= {"distance": scene.start_distance, "height": scene.start_height}
     if options.stand_in:
@@ -123,11 +131,11 @@ def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
         if options.scenario != "fence":
             defaults["fence_radius"] = SIMULATED_FIELD_M
     missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
-    return dataclasses.replace(options, **missing)
+    return dataclasses.replace(options, **missing, wait_for_start=True)
 
 
-def _check_tracker(options: LaunchOptions, status: LiveStatus, *, chosen: bool) -> str:
-    """Its name; says which it is and why.
+def _tracker(options: LaunchOptions, *, chosen: bool) -> tuple[str, str]:
+    """Its name, and why it is this one.
 
     Raises:
         UnknownName: nobody registered it.
@@ -143,11 +151,11 @@ def _check_tracker(options: LaunchOptions, status: LiveStatus, *, chosen: bool) 
     )
     if row.message:
         raise ModelFileMissing(f"tracker '{name}' cannot run: {row.message}; choose another of `uav-tracker models`")
-    why = "as asked" if chosen else f"variant {options.variant}"
-    if name == DEFAULT_TRACKER and not chosen:
-        why = "the default: needs no weights and follows the target's size; own models follow once they are better"
-    status.say(f"tracker {name} ({why})")
-    return name
+    if chosen:
+        return name, "as asked"
+    if name == DEFAULT_TRACKER:
+        return name, "the default, until weights of this project follow better; it needs none and adapts its size"
+    return name, f"as variant {options.variant} says"
 
 
 def _variant_tracker(options: LaunchOptions) -> str:
@@ -194,7 +202,6 @@ def _fly_over_topics(
     from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble
     from uav_tracker_ros.cli.follow_session import FlightPlan, FollowSession
     from uav_tracker_ros.cli.follow_video import FollowVideo
-    from uav_tracker_ros.simulation import scenarios
 
     simulated = options.camera_source == "sim"
     target_class = scenarios.get(options.scenario).target_class if simulated else ""

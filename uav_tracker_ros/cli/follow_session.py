@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import time
@@ -24,7 +23,7 @@ from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.nodes.client import FollowerClient, GoalEnd
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
-from uav_tracker_ros.nodes.processes import ProcessSpec, process_table
+from uav_tracker_ros.nodes.processes import process_table
 from uav_tracker_ros.nodes.runner import Runner
 
 START_TIMEOUT_S = 30.0  # first imports on a loaded machine
@@ -81,7 +80,7 @@ class FollowSession:
         self._status = status
         self._interrupt = interrupt
         self._recorder = FlightRecorder(video)
-        self._runner = Runner([_waiting(row) for row in process_table(plan.options)], log_dir)
+        self._runner = Runner(process_table(plan.options), log_dir)
         self._started = math.nan
         self._shown = -math.inf
 
@@ -95,6 +94,10 @@ class FollowSession:
         self._started = time.monotonic()
         with self._processes(), self._client() as client:
             pids = self._runner.pids()
+            self._status.say(
+                f"ROS domain {self._runner.domain_id}; from another terminal: "
+                f"uav-tracker control status --domain {self._runner.domain_id}"
+            )
             self._select(client)
             end = self._engage(client)
             complete = self._follow(client, end)
@@ -226,13 +229,6 @@ class FollowSession:
         if now - self._shown >= SHOW_PERIOD_S:
             self._shown = now
             self._status.show(self._recorder.status(self._plan.seconds))
-
-
-def _waiting(row: ProcessSpec) -> ProcessSpec:
-    """A simulated target stands still until the vehicle follows it."""
-    if row.name != "simulator":
-        return row
-    return dataclasses.replace(row, parameters=(*row.parameters, ("simulation.wait_for_start", True)))
 
 
 def last_words(log: Path) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import queue
 import threading
 from collections import OrderedDict
@@ -126,6 +127,8 @@ class FollowVideo:
         return note._replace(true_box=self._truths.get(stamp))
 
     def _write_all(self) -> None:
+        # Linux ranks threads one by one: on a busy machine the video waits, not the tracker.
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
         while (item := self._queue.get()) is not None:
             stamp, image, note, caption = item
             drawn = draw_overlay(

@@ -72,6 +72,7 @@ def _help(name: str, argument: Argument) -> str:
     elif argument.low is not None and argument.high is not None:
         facts.append(f"{argument.low:g} to {argument.high:g} {argument.unit}".strip())
     if name in FOLLOW_NAMES:
-        default = next(item.default for item in FollowSettings.__dataclass_fields__.values() if item.name == name)
-        facts.append(f"default {default}")
+        default = FollowSettings.__dataclass_fields__[name].default
+        if default is not False and str(default) != "nan":  # the text says what NaN means
+            facts.append(f"default {default}")
     return f"{text[0].upper()}{text[1:]}. [dim]({'; '.join(facts)})[/dim]" if facts else f"{text[0].upper()}{text[1:]}."

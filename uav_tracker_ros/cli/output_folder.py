@@ -45,6 +45,7 @@ class OutputFolder:
                     f"output folder '{path}' already holds files; expected a new or empty one: "
                     "choose another --out or add --overwrite"
                 )
+            self._made = not path.exists()
             path.mkdir(parents=True, exist_ok=True)
             self._partial = Path(tempfile.mkdtemp(prefix=".partial-", dir=path))
         except OSError as error:
@@ -59,6 +60,8 @@ class OutputFolder:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         shutil.rmtree(self._partial, ignore_errors=True)
+        if self._made and not any(self.path.iterdir()):
+            self.path.rmdir()
 
     def partial(self, name: str) -> Path:
         """Where to write the file that :meth:`publish` will call ``name``."""

@@ -1,0 +1,191 @@
+"""``uav-tracker control``: the operator's hand on a follower that runs."""
+
+from __future__ import annotations
+
+import math
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from uav_tracker_ros.cli.first_box import parse_box
+from uav_tracker_ros.cli.output_folder import JsonOutput
+from uav_tracker_ros.errors import InvalidBox, UavTrackerError
+from uav_tracker_ros.following.report import FollowPhase, Goal
+
+if TYPE_CHECKING:
+    from uav_tracker_ros.nodes.client import FollowerClient
+
+START_TIMEOUT_S = 10.0
+ENGAGE_TIMEOUT_S = 15.0
+NUMBERS = (
+    "distance", "wanted_distance", "bearing", "height", "latency", "target_age", "telemetry_age", "setpoint_age", "nis",
+)  # fmt: skip
+
+app = typer.Typer(help="A running follower: status, preflight, select, engage, stop, reset-takeover.")
+
+Domain = Annotated[int | None, typer.Option(help="ROS domain of the follower; default: ROS_DOMAIN_ID.", min=0, max=232)]
+Namespace = Annotated[str, typer.Option(help="Namespace of the vehicle.")]
+Json = Annotated[
+    str | None, typer.Option(help="Write the answer as JSON to a file, or - for standard output.", metavar="FILE|-")
+]
+
+
+@app.command()
+def status(domain: Domain = None, namespace: Namespace = "", json: Json = None) -> None:
+    """What the follower does now.
+
+    Example:  uav-tracker control status --json -
+    """
+    document = JsonOutput(json)
+    with _client(domain, namespace) as client:
+        state = _state(client)
+    document.write({"schema": 1, "state": state})
+    if not document.to_stdout:
+        _show(state)
+
+
+@app.command()
+def preflight(domain: Domain = None, namespace: Namespace = "", json: Json = None) -> None:
+    """What stands against engaging; exit code 0 when nothing does.
+
+    Example:  uav-tracker control preflight
+    """
+    document = JsonOutput(json)
+    with _client(domain, namespace) as client:
+        state = _state(client)
+    document.write({"schema": 1, "ready": not state["blockers"], "state": state})
+    if not document.to_stdout:
+        _show(state)
+    if state["blockers"]:
+        raise UavTrackerError(f"not ready: {'; '.join(state['blockers'])}; docs/safety.md says what to do")
+
+
+@app.command()
+def select(
+    box: Annotated[str | None, typer.Option(help="On the newest image, px.", metavar="X,Y,W,H")] = None,
+    point: Annotated[
+        str | None, typer.Option(help="On the newest image, px; a box of a usual size grows around it.", metavar="X,Y")
+    ] = None,
+    target_class: Annotated[str, typer.Option(help="person, car, motorcycle or empty.")] = "",
+    domain: Domain = None,
+    namespace: Namespace = "",
+) -> None:
+    """Tell the tracker what to follow. Nothing moves.
+
+    Example:  uav-tracker control select --box 300,180,24,70 --target-class person
+    """
+    if (box is None) == (point is None):
+        raise InvalidBox("expected one of --box X,Y,W,H and --point X,Y: give one of them")
+    wanted = parse_box(box) if box is not None else parse_box(f"{point},0,0")
+    with _client(domain, namespace) as client:
+        selection = client.select(wanted, None, target_class)
+    if not selection.accepted:
+        raise InvalidBox(f"the tracker refused: {selection.message}")
+    print("selected " + ", ".join(f"{part:.0f}" for part in selection.box) + f" (target {selection.target_id})")
+
+
+@app.command()
+def engage(
+    mode: Annotated[str, typer.Option(help="spotlight, follow or hold_offset; default: the follower's.")] = "",
+    distance: Annotated[float, typer.Option(help="m; 0: the follower's.", min=0)] = 0.0,
+    height: Annotated[float, typer.Option(help="m; 0: the follower's.", min=0)] = 0.0,
+    bearing_deg: Annotated[
+        float, typer.Option(help="From target to vehicle, hold_offset; default: as now.", show_default=False)
+    ] = math.nan,
+    timeout: Annotated[float, typer.Option(help="s; 0: none.", min=0)] = 0.0,
+    domain: Domain = None,
+    namespace: Namespace = "",
+) -> None:
+    """Fly after the selected target; returns when following has begun. Ctrl-C before that cancels.
+
+    Example:  uav-tracker control engage --mode spotlight --timeout 60
+    """
+    goal = Goal(mode, distance or math.nan, height or math.nan, math.radians(bearing_deg), timeout)
+    with _client(domain, namespace) as client:
+        client.wait_ready(START_TIMEOUT_S, image=False)
+        end = client.follow(goal)
+        try:
+            client.wait_for(lambda it: end.done() or it.phase is FollowPhase.FOLLOWING, ENGAGE_TIMEOUT_S)
+        except KeyboardInterrupt:
+            client.cancel()
+            client.wait_for(lambda _client: end.done(), ENGAGE_TIMEOUT_S)
+            raise
+        if end.done():
+            code, words = end.result()
+            raise UavTrackerError(f"not engaged: {code.name}, {words}")
+        if client.phase is not FollowPhase.FOLLOWING:
+            client.cancel()
+            raise UavTrackerError(
+                f"not following after {ENGAGE_TIMEOUT_S:.0f} s; expected sooner: the goal is cancelled"
+            )
+    print("following; `uav-tracker control stop` ends it")
+
+
+@app.command()
+def stop(domain: Domain = None, namespace: Namespace = "") -> None:
+    """Brake and hold, now.
+
+    Example:  uav-tracker control stop
+    """
+    with _client(domain, namespace) as client:
+        print(client.stop() or "stopped")
+
+
+@app.command("reset-takeover")
+def reset_takeover(domain: Domain = None, namespace: Namespace = "") -> None:
+    """Allow engaging again after a pilot has taken over. Ask the pilot first.
+
+    Example:  uav-tracker control reset-takeover
+    """
+    with _client(domain, namespace) as client:
+        if why := client.reset_takeover():
+            raise UavTrackerError(f"not reset: {why}")
+    print("reset")
+
+
+@contextmanager
+def _client(domain: int | None, namespace: str) -> Iterator[FollowerClient]:
+    from uav_tracker_ros.nodes.client import FollowerClient
+    from uav_tracker_ros.nodes.runner import ros_environment
+
+    os.environ.update(ros_environment(os.environ))  # the same transports as the nodes'
+    with FollowerClient(namespace, domain_id=domain, topics=("state", "target")) as client:
+        yield client
+
+
+def _state(client: FollowerClient) -> dict[str, Any]:
+    """The newest FollowState as plain values; what is not known is absent.
+
+    Raises:
+        UavTrackerError: no follower is heard.
+    """
+    if not client.wait_for(lambda it: it.state is not None, START_TIMEOUT_S):
+        raise UavTrackerError(
+            f"no follower is heard for {START_TIMEOUT_S:.0f} s; expected one in this ROS domain: "
+            "start it, or give its --domain and --namespace"
+        )
+    # The latched message may be old; a living follower speaks ten times a second.
+    heard, deadline = client.state, time.monotonic() + 1.0
+    while client.state is heard and time.monotonic() < deadline:
+        time.sleep(0.02)
+    message: Any = client.state
+    state: dict[str, Any] = {
+        "state": FollowPhase(message.state).name,
+        "mode": message.mode,
+        "vehicle_mode": message.vehicle_mode,
+        "blockers": list(message.blockers),
+        "warnings": list(message.warnings),
+    }
+    numbers = {name: float(getattr(message, name)) for name in NUMBERS}
+    return state | {name: value for name, value in numbers.items() if math.isfinite(value)}
+
+
+def _show(state: dict[str, Any]) -> None:
+    for name, value in state.items():
+        texts = value if isinstance(value, list) else [f"{value:.2f}" if isinstance(value, float) else str(value)]
+        for text in texts:
+            print(f"{name.removesuffix('s') if isinstance(value, list) else name:16}{text}")

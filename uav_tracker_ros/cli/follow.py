@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -131,7 +133,9 @@ def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
         if options.scenario != "fence":
             defaults["fence_radius"] = SIMULATED_FIELD_M
     missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}
-    return dataclasses.replace(options, **missing, wait_for_start=True)
+    # A socket of its own: two flights on one machine must not meet.
+    socket = str(Path(tempfile.gettempdir()) / f"uav_tracker_ros-{os.getpid()}.sock")
+    return dataclasses.replace(options, **missing, wait_for_start=True, gate_socket=socket)
 
 
 def _tracker(options: LaunchOptions, *, chosen: bool) -> tuple[str, str]:

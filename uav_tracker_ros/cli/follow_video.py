@@ -63,6 +63,7 @@ class FollowVideo:
         self._writer = _SteadyWriter(path, rate_hz)
         self._lock = threading.Lock()
         self._closed = False
+        self._error: OutputUnwritable | None = None
         self.dropped = 0
         self._thread = threading.Thread(target=self._write_all, name="follow-video", daemon=True)
         self._thread.start()
@@ -97,7 +98,11 @@ class FollowVideo:
             _remember(self._truths, stamp, box)
 
     def close(self) -> None:
-        """Write what is left and finish the file."""
+        """Write what is left and finish the file.
+
+        Raises:
+            OutputUnwritable: OpenCV could not write it.
+        """
         with self._lock:
             if self._closed:
                 return
@@ -106,6 +111,8 @@ class FollowVideo:
         self._queue.put(None)
         self._thread.join()
         self._writer.close()
+        if self._error is not None:
+            raise self._error
 
     def _flush(self, newest: float) -> None:
         """Hand over every image whose box is known, was skipped, or is overdue; oldest first."""
@@ -140,7 +147,10 @@ class FollowVideo:
                 lines=caption.lines,
                 headline=caption.headline,
             )
-            self._writer.write(stamp, drawn)
+            try:
+                self._writer.write(stamp, drawn)
+            except OutputUnwritable as error:
+                self._error = error  # raised by close(): this thread has nobody to tell
 
 
 class _SteadyWriter:

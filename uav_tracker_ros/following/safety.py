@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_tracker_ros.following.report import TargetMeasurement
+from uav_tracker_ros.geometry import TargetState
 
 Array = NDArray[np.float64]
 
@@ -19,6 +20,7 @@ REACTION_Z_S = 0.3  # s, vertical
 FENCE_MARGIN = 2.0  # m
 ALTITUDE_MARGIN = 0.3  # m, of the altitude's own wander
 FUTURE_S = 0.05  # s, a stamp later than this is another clock's
+LARGEST_BOX = 4.0  # image sizes; a tracker's box may reach over the border, but not like this
 BAD_PER_SECOND = 10  # invalid messages a second that end the flight
 TTC_MIN = 2.0  # s, time to collision
 RETREAT_SPEED = 2.0  # m/s
@@ -38,17 +40,23 @@ def measurement_problem(measurement: TargetMeasurement, now: float, frame_id: st
         size: width and height of its images, px.
     """
     m = measurement
-    checks = (
-        (all(map(math.isfinite, (m.stamp, *m.box, m.confidence))), "a number is NaN or infinite"),
+    checks = [
+        (math.isfinite(m.stamp) and math.isfinite(m.confidence), "stamp or confidence is NaN or infinite"),
         (m.frame_id == frame_id, f"frame '{m.frame_id}', expected '{frame_id}'"),
         (
             (m.image_width, m.image_height) == size,
             f"image {m.image_width}x{m.image_height} px, expected {size[0]}x{size[1]}",
         ),
-        (m.box.w > 0 and m.box.h > 0, f"box of {m.box.w:.1f}x{m.box.h:.1f} px"),
         (0 <= m.confidence <= 1, f"confidence {m.confidence}"),
         (m.stamp <= now + FUTURE_S, f"stamp {m.stamp - now:.3f} s in the future"),
-    )
+    ]
+    if m.state in (TargetState.TRACKING, TargetState.UNCERTAIN):  # otherwise the box means nothing
+        checks += [
+            (m.box.is_finite, "box with NaN or infinity"),
+            (m.box.w > 0 and m.box.h > 0, f"box of {m.box.w:.1f}x{m.box.h:.1f} px"),
+            (max(m.box.w, m.box.h) <= LARGEST_BOX * max(size), f"box of {m.box.w:.3g}x{m.box.h:.3g} px"),
+            (m.box.clipped(*size).area > 0, "box outside the image"),
+        ]
     return next((problem for fine, problem in checks if not fine), "")
 
 

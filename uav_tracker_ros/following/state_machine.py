@@ -54,6 +54,9 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
 SAFER: frozenset[Phase] = frozenset({Phase.IDLE, Phase.COASTING, Phase.HOLD, Phase.LANDING, Phase.TAKEOVER})
 """States that are entered without waiting for the dwell time of the present one."""
 
+ASKED: frozenset[Event] = frozenset({Event.GOAL, Event.RESET})
+"""Events that an operator asked for do not wait either."""
+
 
 class StateMachine:
     """The present state, moved by events."""
@@ -70,7 +73,8 @@ class StateMachine:
     def handle(self, event: Event, now: float) -> bool:
         """Apply an event; True if the state changed. An early event is not kept: it must be said again."""
         target = TRANSITIONS.get((self.phase, event))
-        if target is None or (target not in SAFER and now - self.since < DWELL_S):
+        early = target not in SAFER and event not in ASKED and now - self.since < DWELL_S
+        if target is None or early:
             return False
         self.phase, self.since = target, now
         return True

@@ -114,7 +114,7 @@ class TargetEstimator:
         distance = self.camera.intrinsics.fy * self._prior.height * level / tall
         return np.asarray(pose.position_ned[:2] + ray[:2] / level * distance)
 
-    def update(self, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt) -> Update:
+    def update(self, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt, *, gated: bool = True) -> Update:
         """Take one box in.
 
         Args:
@@ -122,6 +122,7 @@ class TargetEstimator:
             edges: (4,) undistorted px.
             trust: which of them count.
             pose_at: the vehicle's pose at a monotonic time.
+            gated: reject what does not fit; off for a box that has passed the gates of a re-acquisition.
 
         Returns:
             Whether it was accepted. Rejected boxes leave the prediction as it is.
@@ -141,7 +142,7 @@ class TargetEstimator:
         self.stamp = stamp
         nis = float(nises.min())
         self.nis_mean = NIS_MEMORY * self.nis_mean + (1 - NIS_MEMORY) * min(nis, 10 * NIS_GATE)
-        if nis > NIS_GATE:
+        if gated and nis > NIS_GATE:
             self._means, self._covariances, self._weights = means, covariances, weights
             self.rejections += 1
             return Update(False, nis)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections import deque
 from typing import NamedTuple
@@ -12,7 +13,7 @@ from uav_tracker_ros.errors import StaleTelemetry
 from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.camera import Camera, CameraPose
 from uav_tracker_ros.following.class_prior import class_prior
-from uav_tracker_ros.following.edge_trust import EdgeTrust
+from uav_tracker_ros.following.edge_trust import EdgeTrust, TrustedEdges
 from uav_tracker_ros.following.reacquisition import Candidate, Reacquisition
 from uav_tracker_ros.following.report import TargetMeasurement
 from uav_tracker_ros.following.settings import FollowSettings
@@ -44,6 +45,7 @@ class TargetWatch:
         self._trust = EdgeTrust()
         self._reacquisition = Reacquisition(settings.reid_on)
         self._frame_id = ""
+        self._candidate: tuple[TargetMeasurement, Array, TrustedEdges] | None = None
         self._low_frames = 0
         self._good_frames = 0
         self._last_message = -math.inf  # monotonic s
@@ -136,10 +138,14 @@ class TargetWatch:
         """The candidate in view is the target from now on."""
         self.lost, self.reacquired = False, False
         self._low_frames = 0
-        if self.newest is not None:
-            self.lock, self.seen = self.newest.lock, self.newest.stamp
-        if self.estimator is not None:
-            self.estimator.rejections, self.estimator.nis_mean = 0, 1.0
+        if self.estimator is None or self._candidate is None:
+            return
+        measurement, edges, trust = self._candidate
+        self.lock, self.seen = measurement.lock, measurement.stamp
+        # The grown covariance takes the box almost as it is, and the mean speed of the gap with it.
+        with contextlib.suppress(StaleTelemetry):
+            self.estimator.update(measurement.stamp, edges, trust, self._buffer.pose_at, gated=False)
+        self.estimator.rejections, self.estimator.nis_mean = 0, 1.0
 
     def lose(self) -> None:
         """The estimate is not to be followed; a candidate must pass the gates of a re-acquisition."""
@@ -153,7 +159,10 @@ class TargetWatch:
         if not engaged:
             self._select(m, edges, camera_pose, camera)
         elif self.estimator is not None and (self.lost or m.lock != self.lock):
-            self._judge_candidate(m, edges, camera_pose, self.estimator)
+            if self.estimator.started:
+                self._judge_candidate(m, pose, edges, self.estimator)
+            else:
+                self._restart(m, edges, camera_pose, self.estimator)
             return
         self._low_frames = self._low_frames + 1 if m.confidence < LOW_CONFIDENCE else 0
         usable = m.state is TargetState.TRACKING or (
@@ -178,13 +187,23 @@ class TargetWatch:
             self.lock, self.seen, self.lost, self.nis = m.lock, m.stamp, False, math.nan
             self._good_frames = self._low_frames = 0
 
-    def _measure(self, m: TargetMeasurement, pose: VehiclePose, edges: Array, estimator: TargetEstimator) -> None:
-        camera = estimator.camera
-        uncertain = m.state is TargetState.UNCERTAIN
+    def _restart(self, m: TargetMeasurement, edges: Array, pose: CameraPose, estimator: TargetEstimator) -> None:
+        """After a clock jump in flight: place the same lock anew; it still has to pass the gates."""
+        if m.lock == self.lock and m.state is TargetState.TRACKING and estimator.start(edges, m.stamp, pose):
+            self._trust.reset()
+            self.seen = m.stamp
+
+    def _trusted(
+        self, m: TargetMeasurement, pose: VehiclePose, edges: Array, camera: Camera, *, uncertain: bool
+    ) -> TrustedEdges:
         ray = camera.ray_ned(camera.pose(pose.position_ned, pose.quaternion), (edges[0] + edges[2]) / 2, edges[3])
         blur = camera.intrinsics.fx * float(np.linalg.norm(pose.rates_frd))
-        size = (m.image_width, m.image_height)
-        trust = self._trust.judge(m.box, size, math.asin(max(-1.0, min(1.0, ray[2]))), blur, uncertain=uncertain)
+        depression = math.asin(max(-1.0, min(1.0, float(ray[2]))))
+        return self._trust.judge(m.box, (m.image_width, m.image_height), depression, blur, uncertain=uncertain)
+
+    def _measure(self, m: TargetMeasurement, pose: VehiclePose, edges: Array, estimator: TargetEstimator) -> None:
+        uncertain = m.state is TargetState.UNCERTAIN
+        trust = self._trusted(m, pose, edges, estimator.camera, uncertain=uncertain)
         self.too_close = trust.too_close
         self.size_only = len(trust.rows) > 0 and bool((trust.rows[-1] == (0, -1, 0, 1)).all())
         try:
@@ -199,22 +218,21 @@ class TargetWatch:
             self.lose()
 
     def _judge_candidate(
-        self, m: TargetMeasurement, edges: Array, pose: CameraPose, estimator: TargetEstimator
+        self, m: TargetMeasurement, pose: VehiclePose, edges: Array, estimator: TargetEstimator
     ) -> None:
-        tall, place = edges[3] - edges[1], estimator.locate(edges, pose)
+        camera, prior = estimator.camera, class_prior(m.target_class)
+        camera_pose = camera.pose(pose.position_ned, pose.quaternion)
+        tall, place = edges[3] - edges[1], estimator.locate(edges, camera_pose)
         if m.state not in (TargetState.TRACKING, TargetState.UNCERTAIN) or place is None or not tall > 0:
             self.reacquired = False
             return
         predicted = estimator.predict(m.stamp, coasting=True)
-        hull = estimator.camera.hulls(
-            pose,
-            place[None],
-            self._settings.ground_z,
-            np.array([predicted.height]),
-            class_prior(m.target_class).half_depth,
-        )[0]
+        height = np.array([predicted.height])
+        hull = camera.hulls(camera_pose, place[None], self._settings.ground_z, height, prior.half_depth)[0]
         measured = predicted.height * tall / max(1.0, hull[3] - hull[1])
         candidate = Candidate(m.lock, m.confidence, m.similarity, m.lock == self.lock, place, measured)
         unseen = m.stamp - self.seen
-        self._reacquisition.judge(candidate, predicted, unseen, class_prior(m.target_class).max_speed)
+        if self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed):
+            # Judged fit by all gates, so its edges count fully, whatever the tracker's caution.
+            self._candidate = (m, edges, self._trusted(m, pose, edges, camera, uncertain=False))
         self.reacquired = self._reacquisition.confirmed(long_loss=unseen > self._settings.coast_max)

@@ -50,7 +50,8 @@ class TelemetryBuffer:
             self._attitudes.clear()
             self._positions.clear()
             self.flushes += 1
-            return np.zeros(3)
+            if _from_the_future(telemetry):
+                return np.zeros(3)
         attitude, position = telemetry.attitude, telemetry.position
         if attitude is not None and (not self._attitudes or attitude.stamp > self._attitudes[-1].stamp):
             self._attitudes.append(attitude)
@@ -128,14 +129,10 @@ class TelemetryBuffer:
         return _hermite(samples[index - 1], samples[index], stamp)
 
     def _clock_jumped(self, telemetry: Telemetry) -> bool:
-        for sample, newest in (
-            (telemetry.attitude, self.attitude_stamp),
-            (telemetry.position, self.position_stamp),
-        ):
-            # An unchanged sample comes again with equal stamp; the mapping's own noise is below 20 ms.
-            if sample is not None and (sample.stamp < newest - 0.02 or sample.stamp > telemetry.stamp + FUTURE_S):
-                return True
-        return False
+        samples = ((telemetry.attitude, self.attitude_stamp), (telemetry.position, self.position_stamp))
+        # An unchanged sample comes again with equal stamp; the mapping's own noise is below 20 ms.
+        back = any(sample is not None and sample.stamp < newest - 0.02 for sample, newest in samples)
+        return back or _from_the_future(telemetry)
 
     def _origin_shift(self, new: LocalPosition) -> Array:
         if not self._positions:
@@ -146,6 +143,11 @@ class TelemetryBuffer:
         step = np.array(new.position_ned) - np.array(last.position_ned) - mean_velocity * elapsed
         unexplained = float(np.linalg.norm(step)) > JUMP_M + elapsed  # a gap in the samples hides up to 1 m/s
         return step if new.reset_count != last.reset_count or unexplained else np.zeros(3)
+
+
+def _from_the_future(telemetry: Telemetry) -> bool:
+    samples = (telemetry.attitude, telemetry.position)
+    return any(sample is not None and sample.stamp > telemetry.stamp + FUTURE_S for sample in samples)
 
 
 def _forget(samples: list[Attitude] | list[LocalPosition], before: float) -> None:

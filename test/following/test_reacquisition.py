@@ -1,0 +1,59 @@
+import math
+
+import numpy as np
+import pytest
+
+from uav_tracker_ros.following.reacquisition import Candidate, Reacquisition
+from uav_tracker_ros.following.target_estimator import Estimate
+
+PREDICTED = Estimate(10.0, np.array([5.0, 0.0]), np.array([1.0, 0.0]), np.zeros(2), np.eye(2), 1.7)
+GOOD = Candidate(2, 0.7, 0.8, False, np.array([5.5, 0.5]), 1.75)
+
+
+def judge(candidate, frames=5, *, unseen=1.0, long_loss=False):
+    gates = Reacquisition(reid_on=0.6)
+    for _ in range(frames):
+        gates.judge(candidate, PREDICTED, unseen, 8.0)
+    return gates.confirmed(long_loss=long_loss)
+
+
+def test_five_good_frames_confirm_and_four_do_not():
+    assert judge(GOOD, 5)
+    assert not judge(GOOD, 4)
+
+
+def test_a_long_loss_needs_ten_frames():
+    assert not judge(GOOD, 9, long_loss=True)
+    assert judge(GOOD, 10, long_loss=True)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        pytest.param({"confidence": 0.4}, id="not confident"),
+        pytest.param({"similarity": 0.5}, id="looks different"),
+        pytest.param({"similarity": math.nan}, id="looks not measured"),
+        pytest.param({"position_ne": np.array([5.0, 6.0])}, id="too far from the prediction"),
+        pytest.param({"position_ne": np.array([14.0, 0.0])}, id="beyond the largest radius"),
+        pytest.param({"measured_height": 2.6}, id="too tall"),
+    ],
+)
+def test_each_gate_refuses(wrong):
+    assert not judge(GOOD._replace(**wrong), 20)
+
+
+def test_the_same_lock_needs_no_similarity():
+    assert judge(GOOD._replace(similarity=math.nan, same_lock=True))
+
+
+def test_nobody_runs_that_fast():
+    near = GOOD._replace(position_ne=np.array([7.5, 0.0]))
+    assert judge(near, unseen=1.0)
+    assert not judge(near, unseen=0.2)
+
+
+def test_another_lock_starts_again():
+    gates = Reacquisition(0.6)
+    for k in range(8):
+        gates.judge(GOOD._replace(lock=k % 2), PREDICTED, 1.0, 8.0)
+    assert not gates.confirmed(long_loss=False)

@@ -1,0 +1,153 @@
+import math
+
+import numpy as np
+import pytest
+
+from uav_tracker_ros.following.camera import Camera
+from uav_tracker_ros.following.class_prior import class_prior
+from uav_tracker_ros.following.edge_trust import EdgeTrust
+from uav_tracker_ros.following.singer import SingerModel
+from uav_tracker_ros.following.target_estimator import NIS_GATE, REJECTIONS_MAX, TargetEstimator
+from uav_tracker_ros.following.telemetry_buffer import VehiclePose
+from uav_tracker_ros.frames import quaternion_from_euler
+from uav_tracker_ros.geometry import Box, Intrinsics
+
+CAMERA = Camera(Intrinsics.from_hfov(640, 480, math.radians(70)), math.radians(-30))
+PERSON = class_prior("person")
+PERIOD = 1 / 30
+
+
+def vehicle(t):
+    """Hovers 10 m south of the origin, nodding by 4 deg at 0.5 Hz."""
+    pitch = math.radians(4) * math.sin(math.pi * t)
+    return VehiclePose(t, np.array([-10.0, 0.0, -6.0]), np.zeros(3), quaternion_from_euler(0, pitch, 0), np.zeros(3))
+
+
+class Scene:
+    """True boxes of a walker, and the filter that watches."""
+
+    def __init__(self, place, *, height=1.75, clock_error=0.0, noise=1.0, seed=0):
+        self.place, self.height, self.clock_error, self.noise = place, height, clock_error, noise
+        self.rng = np.random.default_rng(seed)
+        self.estimator = TargetEstimator(CAMERA, PERSON, ground_z=0.0)
+        self.trust = EdgeTrust()
+
+    def box(self, t):
+        pose = vehicle(t)
+        edges = CAMERA.hulls(
+            CAMERA.pose(pose.position_ned, pose.quaternion),
+            np.array([self.place(t)], float),
+            0.0,
+            np.array([self.height]),
+            PERSON.half_depth,
+        )[0]
+        shift = self.noise * self.rng.standard_normal(2)
+        return Box.from_xyxy(*(edges + np.tile(shift, 2)))
+
+    def run(self, start, end):
+        updates = []
+        for k in range(round(start / PERIOD), round(end / PERIOD)):
+            t = k * PERIOD
+            box, stamp = self.box(t), t + self.clock_error
+            edges = CAMERA.ideal_edges(box)
+            if not self.estimator.started:
+                pose = vehicle(stamp)
+                self.estimator.start(edges, stamp, CAMERA.pose(pose.position_ned, pose.quaternion))
+                continue
+            trusted = self.trust.judge(box, (640, 480), math.radians(30), 0.0)
+            updates.append(self.estimator.update(stamp, edges, trusted, vehicle))
+        return updates
+
+
+def test_a_standing_target_is_placed_within_half_a_metre():
+    scene = Scene(lambda t: (0.0, 1.0))
+    updates = scene.run(0, 5)
+    estimate = scene.estimator.predict(scene.estimator.stamp)
+    assert estimate.position_ne == pytest.approx([0, 1], abs=0.4)
+    assert np.linalg.norm(estimate.velocity_ne) < 0.3
+    assert all(update.accepted for update in updates)
+
+
+def test_a_walker_is_predicted_half_a_second_ahead():
+    scene = Scene(lambda t: (0.8 * t - 2, 1.0 * t - 2))
+    scene.run(0, 4)
+    stamp = scene.estimator.stamp
+    estimate = scene.estimator.predict(stamp + 0.5)
+    t = stamp + 0.5
+    assert estimate.position_ne == pytest.approx([0.8 * t - 2, t - 2], abs=0.6)
+    assert estimate.velocity_ne == pytest.approx([0.8, 1.0], abs=0.35)
+
+
+def test_the_true_height_is_learnt():
+    # Seen from a place that moves up and down, the ground ray and the size tell the height apart.
+    scene = Scene(lambda t: (0.0, 0.0), height=1.9, noise=0.5)
+    scene.run(0, 8)
+    assert scene.estimator.predict(scene.estimator.stamp).height == pytest.approx(1.9, abs=0.06)
+
+
+def test_the_clock_error_is_learnt_from_own_pitch():
+    scene = Scene(lambda t: (0.0, 0.0), clock_error=0.03, noise=0.3)
+    scene.run(0, 15)
+    assert scene.estimator.clock_error == pytest.approx(0.03, abs=0.01)
+
+
+def test_a_teleported_box_is_rejected_again_and_again():
+    scene = Scene(lambda t: (0.0, 0.0) if t < 3 else (0.0, 6.0))
+    scene.run(0, 3)
+    before = scene.estimator.predict(3.3).position_ne
+    updates = scene.run(3, 3 + REJECTIONS_MAX * PERIOD)
+    assert not any(update.accepted for update in updates)
+    assert min(update.nis for update in updates) > NIS_GATE
+    assert scene.estimator.rejections == REJECTIONS_MAX
+    assert scene.estimator.predict(3.3).position_ne == pytest.approx(before, abs=0.2)
+
+
+def test_old_stamps_are_dropped():
+    scene = Scene(lambda t: (0.0, 0.0))
+    scene.run(0, 1)
+    edges, trusted = CAMERA.ideal_edges(scene.box(0.5)), scene.trust.judge(scene.box(0.5), (640, 480), 0.5, 0.0)
+    assert not scene.estimator.update(0.5, edges, trusted, vehicle).accepted
+
+
+def test_a_moved_origin_moves_the_target_alone():
+    scene = Scene(lambda t: (0.0, 0.0))
+    scene.run(0, 2)
+    before = scene.estimator.predict(2.0)
+    scene.estimator.shift(np.array([3.0, -1.0]))
+    after = scene.estimator.predict(2.0)
+    assert after.position_ne - before.position_ne == pytest.approx([3, -1])
+    assert after.velocity_ne == pytest.approx(before.velocity_ne)
+
+
+def test_uncertainty_grows_unseen():
+    scene = Scene(lambda t: (0.0, 0.0))
+    scene.run(0, 2)
+    areas = [np.linalg.det(scene.estimator.predict(2 + dt).covariance_ne) for dt in (0, 1, 2, 3)]
+    assert areas == sorted(areas)
+    assert areas[3] > 20 * areas[0]
+
+
+def test_a_car_is_not_its_near_bumper():
+    car = class_prior("car")
+    estimator = TargetEstimator(CAMERA, car, ground_z=0.0)
+    pose = CAMERA.pose(np.array([-16.0, 0.0, -9.0]), quaternion_from_euler(0, 0, 0))
+    edges = CAMERA.hulls(pose, np.zeros((1, 2)), 0.0, np.array([car.height]), car.half_depth)[0]
+    assert estimator.locate(edges, pose) == pytest.approx([0, 0], abs=0.1)
+
+
+def test_near_the_horizon_the_size_gives_the_range():
+    level = Camera(CAMERA.intrinsics, 0.0)
+    estimator = TargetEstimator(level, PERSON, ground_z=0.0)
+    pose = level.pose(np.array([0.0, 0.0, -3.0]), quaternion_from_euler(0, 0, 0))
+    edges = level.hulls(pose, np.array([[40.0, 0.0]]), 0.0, np.array([1.7]), 0.2)[0]
+    assert estimator.locate(edges, pose)[0] == pytest.approx(40, rel=0.05)
+
+
+@pytest.mark.parametrize("model", [SingerModel(0.25, 0.5), SingerModel(2.1, 2.0)])
+def test_singer_noise_adds_up(model):
+    """Two steps gather what one step of the same length gathers; also across the two formulae."""
+    for dt in (0.01, 0.033, 0.3, 1.0):
+        f, q = model.transition(dt), model.noise(dt)
+        assert f @ q @ f.T + q == pytest.approx(model.noise(2 * dt), rel=0.08, abs=1e-12)
+        assert model.transition(2 * dt) == pytest.approx(f @ f)
+        assert np.linalg.eigvalsh(q).min() > -1e-12

@@ -53,7 +53,7 @@ def test_boxes_that_come_late_are_drawn_on_their_image(tmp_path: Path) -> None:
 
 
 def test_without_boxes_images_are_still_written(tmp_path: Path) -> None:
-    with FollowVideo(tmp_path / "a.mp4") as video:
+    with FollowVideo(tmp_path / "a.mp4", rate_hz=15) as video:
         for number in range(15):
             video.add_image(EPOCH + number / 15, GREY, CAPTION)
     assert len(_frames(tmp_path / "a.mp4")) == 15

@@ -18,9 +18,9 @@ from uav_tracker_ros.evaluation.overlay import BgrImage, draw_overlay
 from uav_tracker_ros.geometry import Box, Image, TargetState
 
 T = TypeVar("T")
-RATE_HZ = 15.0  # half the camera's: drawing and encoding must not slow what flies
+RATE_HZ = 10.0  # a third of the camera's: drawing and encoding must not slow what flies
 MATCH_WAIT_S = 1.0  # an image is drawn when its box came, or after this
-_QUEUE_LENGTH = 60  # images; 4 s
+_QUEUE_LENGTH = 60  # images; 6 s
 
 
 class Caption(NamedTuple):
@@ -81,8 +81,8 @@ class FollowVideo:
         with self._lock:
             if stamp < self._next_stamp or self._closed:
                 return
-            # A little early is taken: a camera of twice the rate then gives every second image despite its jitter.
-            self._next_stamp = stamp + 0.75 * self._period
+            # A little early is taken: a camera of three times the rate then gives every third image despite its jitter.
+            self._next_stamp = stamp + 0.85 * self._period
             self._waiting[stamp] = (image, caption)
             self._flush(stamp)
 

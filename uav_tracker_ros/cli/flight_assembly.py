@@ -136,13 +136,15 @@ def _frames(log: FlightLog) -> FrameSeries:
 
 
 def _latency(log: FlightLog, stamps: Floats) -> Floats:
-    """Age of the newest box that had come by each moment."""
+    """From each box's exposure to the first row after it came; NaN in rows without a new box."""
+    latency = np.full(len(stamps), np.nan)
     if not log.boxes:
-        return np.full(len(stamps), np.nan)
+        return latency
     exposed = _column(log.boxes, "stamp")
-    came = np.maximum.accumulate(exposed + _column(log.boxes, "latency"))
-    index = np.searchsorted(came, stamps, side="right") - 1
-    return np.where(index >= 0, stamps - exposed[np.maximum(index, 0)], np.nan)
+    row = np.searchsorted(stamps, exposed + _column(log.boxes, "latency"))
+    answered = (row < len(stamps)) & (exposed >= log.engaged)
+    latency[row[answered]] = stamps[row[answered]] - exposed[answered]
+    return latency
 
 
 def _wanted_bearing(control: ControlSeries, settings: FollowSettings) -> float:

@@ -29,6 +29,7 @@ from uav_tracker_ros.nodes.conversions import image_from_message
 from uav_tracker_ros.nodes.messages import seconds
 
 RATE_WINDOW = 60  # boxes; 2 s at 30 Hz
+SILENCE_S = 1.0  # without a box there is no rate
 
 
 class FlightRecorder:
@@ -44,6 +45,7 @@ class FlightRecorder:
         self._video = video
         self._arrivals: deque[float] = deque(maxlen=RATE_WINDOW)
         self._state: Any = None
+        self._newest_box: BoxSample | None = None
         self._yaw_setpoint = 0.0
         self.filming = False  # whether images go into the video
 
@@ -64,7 +66,7 @@ class FlightRecorder:
 
     def status(self, seconds_asked: float) -> Status:
         """The newest of everything."""
-        state, box = self._state, self.log.boxes[-1] if self.log.boxes else None
+        state, box = self._state, self._newest_box
         return Status(
             elapsed=max(0.0, time.time() - self.log.start) if math.isfinite(self.log.start) else 0.0,
             seconds=seconds_asked,
@@ -80,9 +82,9 @@ class FlightRecorder:
 
     def _rate(self) -> float:
         arrivals = list(self._arrivals)
-        if len(arrivals) < 2 or arrivals[-1] <= arrivals[0]:
+        if len(arrivals) < 2 or time.monotonic() - arrivals[-1] > SILENCE_S:
             return math.nan
-        return (len(arrivals) - 1) / (arrivals[-1] - arrivals[0])
+        return (len(arrivals) - 1) / max(1e-3, arrivals[-1] - arrivals[0])
 
     def _on_image(self, message: Any) -> None:
         if self._video is None or not self.filming:
@@ -95,13 +97,15 @@ class FlightRecorder:
 
     def _on_target(self, message: Any) -> None:
         stamp, state = seconds(message.header.stamp), TargetState(message.state)
-        if state is TargetState.NONE:
-            return
         self._arrivals.append(time.monotonic())
+        if state is TargetState.NONE:
+            self._newest_box = None
+            return
         if state is TargetState.TRACKING and math.isnan(self.first_box_at):
             self.first_box_at = time.monotonic()
         box = Box.from_center(message.center_x, message.center_y, message.size_x, message.size_y)
-        self.log.boxes.append(BoxSample(stamp, box, state, message.confidence, message.lock, message.latency))
+        self._newest_box = BoxSample(stamp, box, state, message.confidence, message.lock, message.latency)
+        self.log.boxes.append(self._newest_box)
         if self._video is not None:
             self._video.add_box(stamp, box, state, message.confidence)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -211,6 +212,7 @@ def _fly_over_topics(
     target_class = scenarios.get(options.scenario).target_class if simulated else ""
     plan = FlightPlan(options, seconds, box, target_class, settings.dry_run)
     log_dir = output.path / "log"
+    shutil.rmtree(log_dir, ignore_errors=True)  # of the last run
     with Interrupt() as interrupt, FollowVideo(output.partial("follow.mp4")) as video, status:
         session = FollowSession(plan, status=status, video=video, log_dir=log_dir, interrupt=interrupt)
         result = session.fly()

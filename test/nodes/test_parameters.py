@@ -15,7 +15,7 @@ from uav_tracker_ros.nodes.camera_settings import CameraSettings
 from uav_tracker_ros.nodes.image_settings import ImageSettings
 from uav_tracker_ros.nodes.parameters import check_overrides, declare, descriptor
 from uav_tracker_ros.nodes.simulator_node import SimulationSettings
-from uav_tracker_ros.nodes.tracker_node import TrackerSettings
+from uav_tracker_ros.nodes.tracker_settings import TrackerSettings
 from uav_tracker_ros.nodes.variants import config_directory, read_parameters, variant_names
 
 GROUPS = {

@@ -145,7 +145,7 @@ def test_diagnostics_tell_rates_counts_and_problems(rig):
         rig.shoot()
     rig.operator.images.publish(Image(encoding="bgr8"))
     rig.until(lambda: rig.operator.value("dropped: unreadable") == "1", "the empty image was not counted")
-    assert rig.operator.value("tracker") == "csrt"
+    assert (rig.operator.value("tracker"), rig.operator.value("model")) == ("csrt", "no network")
     assert float(rig.operator.value("latency p50 ms")) > 0
     rig.until(lambda: "no image for 2 s" in rig.operator.diagnostics[-1].status[0].message, "silence was not diagnosed")
 
@@ -184,6 +184,15 @@ def test_as_a_process_it_loads_no_heavy_library_and_ends_cleanly(start_node, ros
     assert "cv2" in loaded
     assert not loaded & {"torch", "matplotlib", "mavsdk", "onnxruntime"}
     assert child.interrupt() == 0
+    assert "Traceback" not in child.text
+
+
+def test_a_damaged_parameter_file_ends_with_words_and_an_exit_code(start_node, tmp_path):
+    path = tmp_path / "broken.yaml"
+    path.write_text("/**:\n  ros__parameters: [1, 2\n")
+    child = start_node("tracker_node", "--params-file", str(path))
+    assert child.wait() == 1
+    assert "broken.yaml" in child.text
     assert "Traceback" not in child.text
 
 

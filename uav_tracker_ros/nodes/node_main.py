@@ -58,7 +58,8 @@ def run(make_node: Callable[[], LifecycleNode], argv: Sequence[str] | None = Non
     except (KeyboardInterrupt, ExternalShutdownException):
         code = getattr(node, "exit_code", 0)
     except (UavTrackerError, RCLError) as error:
-        _say(node, str(error))
+        name = node.get_name() if node is not None else getattr(make_node, "__name__", "node")
+        sys.stderr.write(f"{name}: {error}\n")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
         if node is not None:
@@ -124,11 +125,6 @@ def _start(node: LifecycleNode) -> bool:
         node.trigger_configure() == TransitionCallbackReturn.SUCCESS
         and node.trigger_activate() == TransitionCallbackReturn.SUCCESS
     )
-
-
-def _say(node: Node | None, text: str) -> None:
-    name = node.get_name() if node is not None else "node"
-    sys.stderr.write(f"{name}: {text}\n")
 
 
 class _RosHandler(logging.Handler):

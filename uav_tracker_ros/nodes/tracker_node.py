@@ -10,8 +10,6 @@ import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as AnswerTimeout
-from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
@@ -23,7 +21,6 @@ from std_srvs.srv import Trigger
 
 from uav_tracker_ros.errors import InvalidImage, NotInitialized, UavTrackerError
 from uav_tracker_ros.evaluation.overlay import as_bgr, draw_overlay
-from uav_tracker_ros.following.settings import setting
 from uav_tracker_ros.geometry import Box, TargetState
 from uav_tracker_ros.msg import TrackedTarget
 from uav_tracker_ros.nodes import conversions
@@ -34,31 +31,16 @@ from uav_tracker_ros.nodes.node_main import finish, reporting, run, until_shutdo
 from uav_tracker_ros.nodes.parameters import declare
 from uav_tracker_ros.nodes.qos import ImageSubscription
 from uav_tracker_ros.nodes.recent_images import StampedImage
+from uav_tracker_ros.nodes.tracker_settings import TrackerSettings
 from uav_tracker_ros.nodes.tracking_worker import Selected, Selection, TrackingWorker
 from uav_tracker_ros.srv import SelectTarget
-from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.lock import LockedTarget, TargetLock
 
-BACKENDS = ("auto", "torch", "onnxruntime", "openvino", "tensorrt")
 OVERLAY_PERIOD_S = 0.1  # 10 Hz
 OVERLAY_WIDTH = 480  # px; a picture to look at, a quarter of the bytes of 960
 SELECT_TIMEOUT_S = 4.0
 SILENCE_S = 2.0  # without an image for so long: say why
 THREADS = 3  # images, services, lifecycle
-
-
-@dataclass(frozen=True)
-class TrackerSettings:
-    """Which tracker runs, and how (ROS parameters ``tracker.*``)."""
-
-    name: str = setting("csrt", "name of the tracker (`uav-tracker models` lists them)")
-    backend: str = setting("auto", "library that runs the network", choices=BACKENDS)
-    threads: int = setting(0, "threads of the network; 0: one core is left to the others", low=0, high=64)
-    models_dir: str = setting("", "folder of models.yaml and the weights; empty: the package's")
-    peers_dir: str = setting("", "folder of the peers' weights; empty: environment UAV_TRACKER_PEERS")
-    point_size: float = setting(
-        0.12, "side of the box around a selected point, share of the image's height", low=0.02, high=0.5
-    )
 
 
 class TrackerNode(LifecycleNode):
@@ -78,17 +60,12 @@ class TrackerNode(LifecycleNode):
     def on_configure(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Load the tracker, make publishers and services."""
         settings = self.settings
-        tracker = registry.create(
-            settings.name,
-            backend=settings.backend,
-            models_dir=Path(settings.models_dir) if settings.models_dir else None,
-            peers_dir=Path(settings.peers_dir) if settings.peers_dir else None,
-            threads=settings.threads or None,
-        )
+        tracker = settings.create()
+        self._model = settings.model()
         self._worker = TrackingWorker(
             TargetLock(tracker), self._on_target, lambda _error: finish(self, 1), point_size=settings.point_size
         )
-        self.get_logger().info(f"tracker {settings.name}, backend {settings.backend}")
+        self.get_logger().info(f"tracker {settings.name}: {self._model}")
         self._targets = self.create_publisher(TrackedTarget, "target", QoSProfile(depth=5))
         self._overlays = self.create_publisher(ImageMessage, "target/image", 1)
         self._detections = DetectionPublisher(self)
@@ -235,7 +212,7 @@ class TrackerNode(LifecycleNode):
             "reliable": subscription.reliable,
             "qos mismatches": subscription.mismatches,
             "tracker": self.settings.name,
-            "backend": self.settings.backend,
+            "model": self._model,
         }
         return Health(problem, is_error, values)
 

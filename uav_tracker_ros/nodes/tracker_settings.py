@@ -1,0 +1,47 @@
+"""Which tracker the tracker's node runs, and how."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from uav_tracker_ros.backends.choice import choose
+from uav_tracker_ros.following.settings import setting
+from uav_tracker_ros.nodes.launch_options import BACKENDS
+from uav_tracker_ros.trackers import registry
+from uav_tracker_ros.trackers.contract import Tracker
+
+
+@dataclass(frozen=True)
+class TrackerSettings:
+    """Which tracker runs, and how (ROS parameters ``tracker.*``)."""
+
+    name: str = setting("csrt", "name of the tracker (`uav-tracker models` lists them)")
+    backend: str = setting("auto", "library that runs the network", choices=BACKENDS)
+    threads: int = setting(0, "threads of the network; 0: one core is left to the others", low=0, high=64)
+    models_dir: str = setting("", "folder of models.yaml and the weights; empty: the package's")
+    peers_dir: str = setting("", "folder of the peers' weights; empty: environment UAV_TRACKER_PEERS")
+    point_size: float = setting(
+        0.12, "side of the box around a selected point, share of the image's height", low=0.02, high=0.5
+    )
+
+    def create(self) -> Tracker:
+        """The tracker; raises what :func:`registry.create` raises."""
+        return registry.create(
+            self.name,
+            backend=self.backend,
+            models_dir=_path(self.models_dir),
+            peers_dir=_path(self.peers_dir),
+            threads=self.threads or None,
+        )
+
+    def model(self) -> str:
+        """File and backend in words, for logs and diagnostics."""
+        row = registry.describe(self.name, models_dir=_path(self.models_dir), peers_dir=_path(self.peers_dir))
+        if not row.backends:
+            return "no network"
+        return f"{row.file} on {choose(self.backend, row.backends, self.name)}"
+
+
+def _path(text: str) -> Path | None:
+    return Path(text) if text else None

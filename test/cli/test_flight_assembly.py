@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble
+from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble, rates
 from uav_tracker_ros.cli.flight_log import (
     BoxSample,
     FlightLog,
@@ -111,3 +111,9 @@ def test_without_truth_only_what_was_measured_is_said(log: FlightLog) -> None:
 def test_an_empty_log_is_survived() -> None:
     run = measure(assemble(FlightLog(engaged=EPOCH, start=EPOCH, end=EPOCH), FACTS), SETTINGS)
     assert run["setpoints"] == 0
+
+
+def test_rates_count_what_came(log: FlightLog) -> None:
+    log.boxes = log.boxes[::3]
+    assert rates(log) == {"image_hz": pytest.approx(30, abs=0.1), "tracked_hz": pytest.approx(10, abs=0.1)}
+    assert rates(FlightLog(engaged=EPOCH, end=EPOCH + 1)) == {}

@@ -58,6 +58,16 @@ def assemble(log: FlightLog, facts: FlightFacts) -> FlightRecord:
     )
 
 
+def rates(log: FlightLog) -> dict[str, float]:
+    """Images and boxes a second, from engaging to the end; absent where none came."""
+    span = log.end - log.engaged
+    counts = {
+        name: sum(log.engaged <= sample.stamp <= log.end for sample in samples)
+        for name, samples in (("image_hz", log.truths), ("tracked_hz", log.boxes))
+    }
+    return {name: round(count / span, 1) for name, count in counts.items() if count and span > 0}
+
+
 def _control(log: FlightLog) -> ControlSeries:
     states = [sample for sample in log.states if log.engaged <= sample.stamp <= log.end]
     setpoints = [sample for sample in log.setpoints if log.engaged <= sample.stamp <= log.end]

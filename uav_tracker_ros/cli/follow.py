@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_OUT = Path("follow-out")  # this command's own: replaced by each run
 DEFAULT_TRACKER = "csrt"
 SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where nothing stands in the way
+SLOW_SHARE = 0.6  # of the images; a tracker that sees fewer loses what moves fast
 CANCELED = 100  # the end that this command asks for itself
 
 
@@ -204,7 +205,7 @@ def _fly_over_topics(
     tracker: str,
     box: Any,
 ) -> dict[str, Any]:
-    from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble
+    from uav_tracker_ros.cli.flight_assembly import FlightFacts, assemble, rates
     from uav_tracker_ros.cli.follow_session import FlightPlan, FollowSession
     from uav_tracker_ros.cli.follow_video import FollowVideo
 
@@ -219,8 +220,14 @@ def _fly_over_topics(
     facts = FlightFacts(options.scenario, options.seed, tracker, options.response, settings, *result.end)
     record = assemble(result.log, facts)
     run = _write(record, settings, output)
+    run |= rates(result.log)
     if math.isfinite(result.start_s):
         run["start_s"] = round(result.start_s, 2)
+    if run.get("tracked_hz", math.inf) < SLOW_SHARE * run.get("image_hz", 0.0):
+        status.say(
+            f"only {run['tracked_hz']:.0f} of {run['image_hz']:.0f} images a second were tracked: this machine is busy, "
+            "or too slow for this tracker; try --tracker kcf"
+        )
     reason = "interrupted" if interrupt.asked else f"{result.end.code.name}, {result.end.message}"
     return {**run, "complete": result.complete and result.end.code == CANCELED, "reason": reason}
 

@@ -34,6 +34,7 @@ DEFAULT_OUT = Path("follow-out")  # this command's own: replaced by each run
 DEFAULT_TRACKER = "csrt"
 SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where nothing stands in the way
 SLOW_SHARE = 0.6  # of the images; a tracker that sees fewer loses what moves fast
+INTERRUPTED = "interrupted"
 CANCELED = 100  # the end that this command asks for itself
 
 
@@ -119,6 +120,8 @@ def follow(
         published = output.publish()
     document.write({"schema": 1, "runs": [run]})
     _say(run, published, to=sys.stderr if document.to_stdout else sys.stdout)
+    if reason == INTERRUPTED:
+        raise KeyboardInterrupt
     if not complete:
         raise UavTrackerError(f"the flight ended early: {reason}")
 
@@ -225,10 +228,10 @@ def _fly_over_topics(
         run["start_s"] = round(result.start_s, 2)
     if run.get("tracked_hz", math.inf) < SLOW_SHARE * run.get("image_hz", 0.0):
         status.say(
-            f"only {run['tracked_hz']:.0f} of {run['image_hz']:.0f} images a second were tracked: this machine is busy, "
-            "or too slow for this tracker; try --tracker kcf"
+            f"only {run['tracked_hz']:.0f} of {run['image_hz']:.0f} images a second were tracked: this machine "
+            "is busy, or too slow for this tracker; try --tracker kcf"
         )
-    reason = "interrupted" if interrupt.asked else f"{result.end.code.name}, {result.end.message}"
+    reason = INTERRUPTED if interrupt.asked else f"{result.end.code.name}, {result.end.message}"
     return {**run, "complete": result.complete and result.end.code == CANCELED, "reason": reason}
 
 

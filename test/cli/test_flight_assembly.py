@@ -117,3 +117,11 @@ def test_rates_count_what_came(log: FlightLog) -> None:
     log.boxes = log.boxes[::3]
     assert rates(log) == {"image_hz": pytest.approx(30, abs=0.1), "tracked_hz": pytest.approx(10, abs=0.1)}
     assert rates(FlightLog(engaged=EPOCH, end=EPOCH + 1)) == {}
+
+
+def test_a_flight_that_ended_while_engaging(log: FlightLog) -> None:
+    log.start = log.end
+    run = measure(assemble(log, FACTS), SETTINGS)
+    assert run["setpoints"] > 0
+    assert "in_frame" not in run
+    assert summary(run)

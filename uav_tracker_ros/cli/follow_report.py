@@ -27,7 +27,8 @@ CSV_COLUMNS = (
 
 def measure(record: FlightRecord, settings: FollowSettings) -> dict[str, Any]:
     """The row of ``runs`` in the JSON document; what was not measured is absent."""
-    if np.isfinite(record.control.target_ned).any():
+    flown = np.any(record.control.time >= 0) and np.any(record.frames.time >= 0)
+    if flown and np.isfinite(record.control.target_ned).any():
         scenario = scenarios.get(record.scenario)
         return _without_unknown(run_metrics(record, scenario, settings))
     control = record.control

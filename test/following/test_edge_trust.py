@@ -3,9 +3,11 @@ import math
 import numpy as np
 import pytest
 
+from uav_tracker_ros.following.class_prior import class_prior
 from uav_tracker_ros.following.edge_trust import EdgeTrust
 from uav_tracker_ros.geometry import Box
 
+PERSON = class_prior("person")
 SIZE = (640, 480)
 STEEP, FLAT = math.radians(30), math.radians(4)
 CENTER, LEFT, RIGHT, TOP, BOTTOM, LENGTH = (
@@ -19,7 +21,7 @@ CENTER, LEFT, RIGHT, TOP, BOTTOM, LENGTH = (
 
 
 def judge(box, depression=STEEP, *, trust=None, blur=0.0, uncertain=False):
-    return (trust or EdgeTrust()).judge(box, SIZE, depression, blur, uncertain=uncertain)
+    return (trust or EdgeTrust(PERSON)).judge(box, SIZE, depression, blur, uncertain=uncertain)
 
 
 @pytest.mark.parametrize(
@@ -60,7 +62,7 @@ def test_the_height_is_learnt_from_whole_boxes_only():
 
 
 def test_feet_that_vanish_are_not_a_far_target():
-    trust = EdgeTrust()
+    trust = EdgeTrust(PERSON)
     for _ in range(4):
         judge(Box(300, 200, 20, 60), trust=trust)
     hidden = judge(Box(300, 200, 20, 35), trust=trust)
@@ -71,7 +73,7 @@ def test_feet_that_vanish_are_not_a_far_target():
 
 
 def test_a_sudden_change_of_shape_is_trusted_less():
-    trust = EdgeTrust()
+    trust = EdgeTrust(PERSON)
     calm = judge(Box(300, 200, 20, 60), trust=trust).noise
     jump = judge(Box(290, 200, 40, 60), trust=trust).noise
     assert jump[1, 1] == pytest.approx(9 * calm[1, 1])
@@ -81,3 +83,12 @@ def test_turning_blurs_every_edge_alike():
     still, turning = judge(Box(300, 200, 20, 60)).noise, judge(Box(300, 200, 20, 60), blur=457.0).noise
     assert turning[0, 0] - still[0, 0] == pytest.approx((457 * 0.004) ** 2)
     assert np.linalg.eigvalsh(turning).min() > 0
+
+
+def test_the_size_of_a_turning_car_is_trusted_less_than_a_persons():
+    box = Box(300, 200, 60, 60)
+    size = np.array([0, -1, 0, 1])
+    car, person = (judge(box, trust=EdgeTrust(class_prior(name))).noise for name in ("car", "person"))
+    assert size @ car @ size > 4 * (size @ person @ size)
+    common = np.array([0, 0.5, 0, 0.5])
+    assert common @ car @ common == pytest.approx(common @ person @ common)

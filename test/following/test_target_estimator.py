@@ -30,7 +30,7 @@ class Scene:
         self.place, self.height, self.clock_error, self.noise = place, height, clock_error, noise
         self.rng = np.random.default_rng(seed)
         self.estimator = TargetEstimator(CAMERA, PERSON, ground_z=0.0)
-        self.trust = EdgeTrust()
+        self.trust = EdgeTrust(PERSON)
 
     def box(self, t):
         pose = vehicle(t)

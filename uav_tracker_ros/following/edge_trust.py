@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_tracker_ros.following.class_prior import ClassPrior
 from uav_tracker_ros.geometry import Box
 
 Array = NDArray[np.float64]
@@ -28,6 +29,7 @@ HORIZON_GUARD = math.radians(6)  # below this depression a degree of attitude is
 HISTORY = 3  # frames over which a sudden change is judged
 OCCLUSION_MAX = 60  # boxes (2 s) after which a shorter target is simply shorter
 
+_ANTI_PHASE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 _CENTER = (0.5, 0.0, 0.5, 0.0)
 _LEFT = (1.0, 0.0, 0.0, 0.0)
 _RIGHT = (0.0, 0.0, 1.0, 0.0)
@@ -49,7 +51,8 @@ class TrustedEdges(NamedTuple):
 class EdgeTrust:
     """Judges boxes in their order; remembers the last few to notice feet that vanish."""
 
-    def __init__(self) -> None:
+    def __init__(self, prior: ClassPrior) -> None:
+        self._depth_share = prior.depth_sigma / prior.height
         self._recent: deque[Box] = deque(maxlen=HISTORY)
         self._full_height = 0.0  # px, of the box before the feet were hidden; 0: not hidden
         self._hidden_for = 0
@@ -79,6 +82,8 @@ class EdgeTrust:
         feet_hidden = self._feet_hidden(box)
         self._recent.append(box)
         noise = _edge_noise(box, blur_px, scale)
+        # A longer body reaches lower with its near side and higher with its far one.
+        noise[1:4:2, 1:4:2] += (self._depth_share * box.h * math.sin(depression)) ** 2 * _ANTI_PHASE
         if at_left + at_right + at_top + at_bottom >= 3 or box.area > LARGEST_SHARE * width * height:
             return TrustedEdges(np.empty((0, 4)), noise, True, True, False)
         rows = []

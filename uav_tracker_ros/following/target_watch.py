@@ -42,7 +42,7 @@ class TargetWatch:
         self._settings = settings
         self._buffer = buffer
         self._waiting: deque[_Waiting] = deque(maxlen=QUEUE)
-        self._trust = EdgeTrust()
+        self._trust = EdgeTrust(class_prior(""))
         self._reacquisition = Reacquisition(settings.reid_on)
         self._frame_id = ""
         self._candidate: tuple[TargetMeasurement, Array, TrustedEdges] | None = None
@@ -182,7 +182,7 @@ class TargetWatch:
             return
         prior = class_prior(m.target_class)
         self.estimator = TargetEstimator(camera, prior, self._settings.ground_z, self._settings.time_offset)
-        self._trust.reset()
+        self._trust = EdgeTrust(prior)
         if self.estimator.start(edges, m.stamp, pose):
             self.lock, self.seen, self.lost, self.nis = m.lock, m.stamp, False, math.nan
             self._good_frames = self._low_frames = 0

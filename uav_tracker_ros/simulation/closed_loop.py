@@ -38,7 +38,7 @@ TICK_S = 0.01  # of vehicle and gate
 CONTROL_TICKS = 2  # 50 Hz
 CAMERA_PERIOD_S = 1 / 30
 START_DELAY_S = 6.0  # the target stands until the vehicle is engaged and its ramp is nearly over
-SETTLE_S = 10.0  # paths that begin with a burst are scored after it
+SETTLE_S = 10.0  # paths that begin with a burst, or bars about something later, are scored after it
 LATENCY_JITTER = 0.15  # share of the latency, either way
 CLOCK_OFFSET_S = 0.005  # image clock minus attitude clock: nobody's clocks agree
 EPOCH_S = 100.0  # the loop's clock does not begin at 0
@@ -231,7 +231,7 @@ def run_metrics(record: FlightRecord, scenario: Scenario, settings: FollowSettin
     """The fields of a run in ``uav-tracker follow --json``."""
     control, frames = record.control, record.frames
     streaming = control.gate_state == int(GateState.STREAMING)
-    settle = SETTLE_S if isinstance(scenario.path, (Circle, Sinusoid)) else 3.0
+    settle = SETTLE_S if isinstance(scenario.path, (Circle, Sinusoid)) or scenario.occluders else 3.0
     scored = control.time >= settle
     flown = control.time >= 0
     target, own = control.target_ned[:, :2], control.vehicle_ned[:, :2]

@@ -68,7 +68,7 @@ class FlightRecorder:
         """The newest of everything."""
         state, box = self._state, self._newest_box
         return Status(
-            elapsed=max(0.0, time.time() - self.log.start) if math.isfinite(self.log.start) else 0.0,
+            elapsed=max(0.0, time.time() - self.log.start) if self.log.start > self.log.engaged else 0.0,
             seconds=seconds_asked,
             phase=FollowPhase(state.state).name if state else "WAITING",
             vehicle_mode=state.vehicle_mode if state else "-",

@@ -29,7 +29,6 @@ HORIZON_GUARD = math.radians(6)  # below this depression a degree of attitude is
 HISTORY = 3  # frames over which a sudden change is judged
 OCCLUSION_MAX = 60  # boxes (2 s) after which a shorter target is simply shorter
 
-_ANTI_PHASE = np.array([[1.0, -1.0], [-1.0, 1.0]])
 _CENTER = (0.5, 0.0, 0.5, 0.0)
 _LEFT = (1.0, 0.0, 0.0, 0.0)
 _RIGHT = (0.0, 0.0, 1.0, 0.0)
@@ -81,9 +80,9 @@ class EdgeTrust:
         scale = 3.0 if uncertain or self._aspect_jumped(box) else 1.0
         feet_hidden = self._feet_hidden(box)
         self._recent.append(box)
-        noise = _edge_noise(box, blur_px, scale)
         # A longer body reaches lower with its near side and higher with its far one.
-        noise[1:4:2, 1:4:2] += (self._depth_share * box.h * math.sin(depression)) ** 2 * _ANTI_PHASE
+        depth_px = self._depth_share * box.h * math.sin(depression)
+        noise = _edge_noise(box, blur_px, depth_px, scale)
         if at_left + at_right + at_top + at_bottom >= 3 or box.area > LARGEST_SHARE * width * height:
             return TrustedEdges(np.empty((0, 4)), noise, True, True, False)
         rows = []
@@ -126,11 +125,11 @@ def _range_rows(
     return [row for row, unusable in ((_TOP, top_unusable), (_BOTTOM, bottom_unusable)) if not unusable]
 
 
-def _edge_noise(box: Box, blur_px: float, scale: float) -> Array:
+def _edge_noise(box: Box, blur_px: float, depth_px: float, scale: float) -> Array:
     common = COMMON_PX**2 + (EXPOSURE_SIGMA_S * blur_px) ** 2
     noise = np.zeros((4, 4))
-    for first, second, extent in ((0, 2, box.w), (1, 3, box.h)):
-        anti = (SIZE_SHARE * extent / 2) ** 2
+    for first, second, extent, depth in ((0, 2, box.w, 0.0), (1, 3, box.h, depth_px)):
+        anti = (SIZE_SHARE * extent / 2) ** 2 + depth**2
         noise[first, first] = noise[second, second] = common + anti + WHITE_PX**2
         noise[first, second] = noise[second, first] = common - anti
     return noise * scale**2

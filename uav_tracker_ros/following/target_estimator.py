@@ -39,6 +39,7 @@ CLOCK_WALK = 0.001  # s/sqrt(s)
 CLOCK_MAX = 0.05  # s; more is a wrong setting, not an error to learn
 _SIZE = 8
 _P, _V, _A, _LN_H, _CLOCK = slice(0, 2), slice(2, 4), slice(4, 6), 6, 7
+_NORTH, _EAST = slice(0, 6, 2), slice(1, 6, 2)
 _STEPS = np.array([0.05, 0.05, 0.02])  # m, m, ln m: of the numeric derivative
 _CLOCK_STEP = 0.004  # s
 
@@ -191,8 +192,8 @@ class TargetEstimator:
         new_means, new_covariances = np.empty_like(means), np.empty_like(covariances)
         for index, model in enumerate(MODELS):
             transition, noise = np.eye(_SIZE), np.zeros((_SIZE, _SIZE))
-            transition[:6, :6] = np.kron(model.transition(dt), np.eye(2))
-            noise[:6, :6] = np.kron(model.noise(dt), np.eye(2))
+            for axis in (_NORTH, _EAST):
+                transition[axis, axis], noise[axis, axis] = model.transition(dt), model.noise(dt)
             noise[_LN_H, _LN_H], noise[_CLOCK, _CLOCK] = HEIGHT_WALK**2 * dt, CLOCK_WALK**2 * dt
             new_means[index] = transition @ means[index]
             new_covariances[index] = transition @ covariances[index] @ transition.T + noise

@@ -84,6 +84,7 @@ class FollowerClient:
         self.image: Image | None = None
         self.truth: TrackedTarget | None = None
         self._callbacks = dict(callbacks or {})
+        self._topics = topics
         self._context = Context()
         rclpy.init(context=self._context, domain_id=domain_id)
         self.node = rclpy.create_node(
@@ -231,7 +232,9 @@ class FollowerClient:
         self._context.try_shutdown()
 
     def _missing(self, *, controller: bool, image: bool) -> list[str]:
-        missing = [] if self._select.service_is_ready() else ["tracker"]
+        # Its first message shows that the tracker gets images: before that it has none to select on.
+        silent = "target" in self._topics and image and self.target is None
+        missing = [] if self._select.service_is_ready() and not silent else ["tracker"]
         if controller and not (self._goals.server_is_ready() and self.state is not None):
             missing.append("controller")
         if image and self.image is None:

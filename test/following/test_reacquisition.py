@@ -6,7 +6,7 @@ import pytest
 from uav_tracker_ros.following.reacquisition import Candidate, Reacquisition
 from uav_tracker_ros.following.target_estimator import Estimate
 
-PREDICTED = Estimate(10.0, np.array([5.0, 0.0]), np.array([1.0, 0.0]), np.zeros(2), np.eye(2), 1.7)
+PREDICTED = Estimate(10.0, np.array([5.0, 0.0]), np.array([1.0, 0.0]), np.zeros(2), np.eye(2), 1.7, 0.0)
 GOOD = Candidate(2, 0.7, 0.8, False, np.array([5.5, 0.5]), 1.75)
 
 

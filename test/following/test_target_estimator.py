@@ -17,23 +17,26 @@ PERSON = class_prior("person")
 PERIOD = 1 / 30
 
 
-def vehicle(t):
-    """Hovers 10 m south of the origin, nodding by 4 deg at 0.5 Hz."""
+def vehicle(t, sunk=0.0):
+    """Hovers 10 m south of the origin, nodding by 4 deg at 0.5 Hz; truly ``sunk`` m lower than it believes."""
     pitch = math.radians(4) * math.sin(math.pi * t)
-    return VehiclePose(t, np.array([-10.0, 0.0, -6.0]), np.zeros(3), quaternion_from_euler(0, pitch, 0), np.zeros(3))
+    return VehiclePose(
+        t, np.array([-10.0, 0.0, -6.0 + sunk]), np.zeros(3), quaternion_from_euler(0, pitch, 0), np.zeros(3)
+    )
 
 
 class Scene:
     """True boxes of a walker, and the filter that watches."""
 
-    def __init__(self, place, *, height=1.75, clock_error=0.0, noise=1.0, seed=0):
+    def __init__(self, place, *, sunk=lambda t: 0.0, height=1.75, clock_error=0.0, noise=1.0, seed=0):
+        self.sunk = sunk
         self.place, self.height, self.clock_error, self.noise = place, height, clock_error, noise
         self.rng = np.random.default_rng(seed)
         self.estimator = TargetEstimator(CAMERA, PERSON, ground_z=0.0)
         self.trust = EdgeTrust(PERSON)
 
     def box(self, t):
-        pose = vehicle(t)
+        pose = vehicle(t, self.sunk(t))
         edges = CAMERA.hulls(
             CAMERA.pose(pose.position_ned, pose.quaternion),
             np.array([self.place(t)], float),
@@ -83,6 +86,13 @@ def test_the_true_height_is_learnt():
     scene = Scene(lambda t: (0.0, 0.0), height=1.9, noise=0.5)
     scene.run(0, 8)
     assert scene.estimator.predict(scene.estimator.stamp).height == pytest.approx(1.9, abs=0.06)
+
+
+def test_an_altitude_that_drifts_does_not_move_the_target():
+    # 0.8 m are 1.3 m of range, were the ground believed to stay where it was.
+    scene = Scene(lambda t: (0.0, 0.0), sunk=lambda t: min(0.8, 0.08 * max(0.0, t - 5)), noise=0.5)
+    scene.run(0, 20)
+    assert scene.estimator.predict(scene.estimator.stamp).position_ne == pytest.approx([0, 0], abs=0.5)
 
 
 def test_the_clock_error_is_learnt_from_own_pitch():

@@ -92,13 +92,15 @@ class Camera:
         ideal = cv2.undistortPoints(points, self._matrix, distortion, P=self._matrix)[:, 0]
         return np.array([ideal[0, 0], ideal[1, 1], ideal[2, 0], ideal[3, 1]])
 
-    def hulls(self, pose: CameraPose, feet_ne: Array, ground_z: float, height: Array, half_depth: float) -> Array:
+    def hulls(
+        self, pose: CameraPose, feet_ne: Array, ground_z: float | Array, height: Array, half_depth: float
+    ) -> Array:
         """Boxes around projected upright cuboids that face the camera.
 
         Args:
             pose: of the camera.
             feet_ne: (k, 2) middle of the footprints, m.
-            ground_z: down-coordinate of the ground, m.
+            ground_z: down-coordinate of the ground, m; one for all or (k,).
             height: (k,) m.
             half_depth: half a side of the square footprint, m.
 
@@ -112,7 +114,7 @@ class Camera:
         points[:, :, :2] = feet_ne[:, None] + half_depth * (
             _CORNERS[None, :, :1] * sight[:, None] + _CORNERS[None, :, 1:2] * across[:, None]
         )
-        points[:, :, 2] = ground_z - _CORNERS[None, :, 2] * height[:, None]
+        points[:, :, 2] = np.reshape(ground_z, (-1, 1)) - _CORNERS[None, :, 2] * height[:, None]
         optical = (points - pose.position_ned) @ pose.rotation
         depth = np.maximum(optical[..., 2], NEAREST_DEPTH)
         u = self.intrinsics.cx + self.intrinsics.fx * optical[..., 0] / depth

@@ -1,9 +1,10 @@
 """Where the target is on the ground and how it moves: two filters that share the work (IMM).
 
-Assumes flat ground at ``ground_z``, an upright target and one camera whose boxes come in order.
+Assumes ground that changes slowly from ``ground_z``, an upright target and one camera whose boxes come in order.
 The filters live at the images' stamps; any other moment is a prediction. State: north, east
 position (m), velocity (m/s), acceleration (m/s^2), ln of the true height (m), image-to-attitude
-clock error (s).
+clock error (s), down-coordinate of the ground below the target (m). The last one wanders: slopes,
+and the autopilot's own altitude, which drifts by half a metre and more in a minute.
 
 Source: Blom and Bar-Shalom, "The interacting multiple model algorithm", IEEE TAC 33(8), 1988.
 """
@@ -33,14 +34,16 @@ SWITCH_RATE = 0.3  # 1/s, 1 % a frame at 30 Hz each way
 NIS_GATE = 10.0  # per degree of freedom, exceeded in both models
 REJECTIONS_MAX = 8  # in a row; more is not noise
 NIS_MEMORY = 0.9  # share kept of the running mean, a box
-HEIGHT_WALK = 0.005  # 1/sqrt(s), of ln height
+HEIGHT_WALK = 0.003  # 1/sqrt(s), of ln height: once learnt it stays, so the size tells slopes from the rest
+GROUND_SIGMA = 0.2  # m, 1 sigma of the ground before the first box
+GROUND_WALK = 0.1  # m/sqrt(s)
 CLOCK_SIGMA = 0.015  # s, 1 sigma of the clock error before the first box
 CLOCK_WALK = 0.001  # s/sqrt(s)
 CLOCK_MAX = 0.05  # s; more is a wrong setting, not an error to learn
-_SIZE = 8
-_P, _V, _A, _LN_H, _CLOCK = slice(0, 2), slice(2, 4), slice(4, 6), 6, 7
+_SIZE = 9
+_P, _V, _A, _LN_H, _CLOCK, _GROUND = slice(0, 2), slice(2, 4), slice(4, 6), 6, 7, 8
 _NORTH, _EAST = slice(0, 6, 2), slice(1, 6, 2)
-_STEPS = np.array([0.05, 0.05, 0.02])  # m, m, ln m: of the numeric derivative
+_STEPS = np.array([0.05, 0.05, 0.02, 0.05])  # m, m, ln m, m: of the numeric derivative
 _CLOCK_STEP = 0.004  # s
 
 
@@ -53,6 +56,7 @@ class Estimate(NamedTuple):
     acceleration_ne: Array  # (2,) m/s^2
     covariance_ne: Array  # (2, 2) m^2, of the position
     height: float  # m
+    ground_z: float  # m, down-coordinate of the ground below it
 
 
 class Update(NamedTuple):
@@ -68,7 +72,7 @@ class TargetEstimator:
     def __init__(self, camera: Camera, prior: ClassPrior, ground_z: float, time_offset: float = 0.0):
         self.camera = camera
         self._prior = prior
-        self.ground_z = ground_z
+        self._ground_z = ground_z
         self._time_offset = time_offset
         self._means = np.zeros((2, _SIZE))
         self._covariances = np.zeros((2, _SIZE, _SIZE))
@@ -80,12 +84,14 @@ class TargetEstimator:
 
     def start(self, edges: Array, stamp: float, pose: CameraPose) -> bool:
         """Begin at a first box; False where neither ground nor size gives a place."""
+        self.stop()  # what was learnt of another target's ground does not place this one
         place = self.locate(edges, pose)
         if place is None:
             return False
         mean = np.zeros(_SIZE)
         mean[_P], mean[_LN_H], mean[_CLOCK] = place, math.log(self._prior.height), self._time_offset
-        sigma = np.array([2.0, 2.0, 1.5, 1.5, 1.0, 1.0, self._prior.height_sigma, CLOCK_SIGMA])
+        mean[_GROUND] = self._ground_z
+        sigma = np.array([2.0, 2.0, 1.5, 1.5, 1.0, 1.0, self._prior.height_sigma, CLOCK_SIGMA, GROUND_SIGMA])
         self._means = np.stack([mean, mean])
         self._covariances = np.stack([np.diag(sigma**2)] * 2)
         self._weights = np.array([0.5, 0.5])
@@ -104,7 +110,8 @@ class TargetEstimator:
         """(2,) north, east of a box: by the ground ray, near the horizon by the size; None: neither."""
         u, v_bottom = (edges[0] + edges[2]) / 2, edges[3]
         ray = self.camera.ray_ned(pose, u, v_bottom)
-        drop = self.ground_z - pose.position_ned[2]
+        ground_z = float(self._weights @ self._means[:, _GROUND]) if self.started else self._ground_z
+        drop = ground_z - pose.position_ned[2]
         if ray[2] > math.sin(HORIZON_GUARD) and drop > 0:
             ground = pose.position_ned[:2] + ray[:2] * (drop / ray[2])
             return np.asarray(ground + self._prior.half_depth * ray[:2] / np.linalg.norm(ray[:2]))
@@ -165,7 +172,7 @@ class TargetEstimator:
         spread = means[:, _P] - mean[_P]
         covariance = np.einsum("m,mij->ij", self._weights, covariances[:, _P, _P])
         covariance += np.einsum("m,mi,mj->ij", self._weights, spread, spread)
-        return Estimate(stamp, mean[_P], mean[_V], mean[_A], covariance, math.exp(mean[_LN_H]))
+        return Estimate(stamp, mean[_P], mean[_V], mean[_A], covariance, math.exp(mean[_LN_H]), float(mean[_GROUND]))
 
     @property
     def clock_error(self) -> float:
@@ -194,7 +201,8 @@ class TargetEstimator:
             transition, noise = np.eye(_SIZE), np.zeros((_SIZE, _SIZE))
             for axis in (_NORTH, _EAST):
                 transition[axis, axis], noise[axis, axis] = model.transition(dt), model.noise(dt)
-            noise[_LN_H, _LN_H], noise[_CLOCK, _CLOCK] = HEIGHT_WALK**2 * dt, CLOCK_WALK**2 * dt
+            for state, walk in ((_LN_H, HEIGHT_WALK), (_CLOCK, CLOCK_WALK), (_GROUND, GROUND_WALK)):
+                noise[state, state] = walk**2 * dt
             new_means[index] = transition @ means[index]
             new_covariances[index] = transition @ covariances[index] @ transition.T + noise
         return new_means, new_covariances
@@ -218,19 +226,19 @@ class TargetEstimator:
         return new, rest @ covariance @ rest.T + gain @ noise @ gain.T, innovation, spread
 
     def _edges_and_slopes(self, mean: Array, stamp: float, pose_at: PoseAt) -> tuple[Array, Array]:
-        """(4,) predicted edges and (4, 8) their numeric derivatives by the state."""
+        """(4,) predicted edges and (4, 9) their numeric derivatives by the state."""
         at = stamp - mean[_CLOCK]
-        base = np.array([mean[0], mean[1], mean[_LN_H]])
+        base = np.array([mean[0], mean[1], mean[_LN_H], mean[_GROUND]])
         states = np.vstack([base, base + np.diag(_STEPS)])
         half_depth = self._prior.half_depth
         hulls = self.camera.hulls(
-            self._camera_pose(pose_at(at)), states[:, :2], self.ground_z, np.exp(states[:, 2]), half_depth
+            self._camera_pose(pose_at(at)), states[:, :2], states[:, 3], np.exp(states[:, 2]), half_depth
         )
         later = self.camera.hulls(
-            self._camera_pose(pose_at(at - _CLOCK_STEP)), base[None, :2], self.ground_z, np.exp(base[2:]), half_depth
+            self._camera_pose(pose_at(at - _CLOCK_STEP)), base[None, :2], base[3:], np.exp(base[2:3]), half_depth
         )
         slopes = np.zeros((4, _SIZE))
-        slopes[:, [0, 1, _LN_H]] = (hulls[1:] - hulls[0]).T / _STEPS
+        slopes[:, [0, 1, _LN_H, _GROUND]] = (hulls[1:] - hulls[0]).T / _STEPS
         slopes[:, _CLOCK] = (later[0] - hulls[0]) / _CLOCK_STEP
         return hulls[0], slopes
 

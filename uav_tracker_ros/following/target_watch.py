@@ -228,7 +228,7 @@ class TargetWatch:
             return
         predicted = estimator.predict(m.stamp, coasting=True)
         height = np.array([predicted.height])
-        hull = camera.hulls(camera_pose, place[None], self._settings.ground_z, height, prior.half_depth)[0]
+        hull = camera.hulls(camera_pose, place[None], predicted.ground_z, height, prior.half_depth)[0]
         measured = predicted.height * tall / max(1.0, hull[3] - hull[1])
         candidate = Candidate(m.lock, m.confidence, m.similarity, m.lock == self.lock, place, measured)
         unseen = m.stamp - self.seen

@@ -45,7 +45,7 @@ def test_outputs_are_the_callers(doubling: Path) -> None:
 def test_free_size_takes_other_sizes(doubling: Path) -> None:
     image = np.ones((1, 3, 5, 7), np.float32)
     fixed = onnxruntime_backend.load({"track": doubling}, threads=1)
-    with pytest.raises(Exception, match="(?i)dimension"):
+    with pytest.raises(Exception, match=r"(?i)dimension"):
         fixed.run("track", image)
     free = onnxruntime_backend.load({"track": doubling}, threads=1, free_size=("track",))
     assert free.run("track", image)["y"].shape == (1, 3, 5, 7)
@@ -55,7 +55,7 @@ def test_free_size_takes_other_sizes(doubling: Path) -> None:
 def test_damaged_file(tmp_path: Path, free: tuple[str, ...]) -> None:
     file = tmp_path / "broken.onnx"
     file.write_bytes(b"\x00garbage" * 50)
-    with pytest.raises(ModelFileDamaged, match="broken.onnx"):
+    with pytest.raises(ModelFileDamaged, match=r"broken\.onnx"):
         onnxruntime_backend.load({"track": file}, threads=1, free_size=free)
 
 

@@ -55,14 +55,14 @@ def test_bank_takes_new_views_slowly_and_keeps_the_first() -> None:
     image = frame(100, 80)[0]
     image[80:112, 100:132] = turned
     for _ in range(ViewBank.PAUSE - 1):
-        views.consider(image, BOX, 0.95, 0.7)
+        views.consider(image, BOX, 0.95, 0.8)
     assert len(views.patches) == 1
-    views.consider(image, BOX, 0.95, 0.7)
+    views.consider(image, BOX, 0.95, 0.8)
     assert len(views.patches) == 2
     assert views.similarity(image, BOX) == pytest.approx(1, abs=1e-5)
     first = views.patches[0].copy()
     for seed in range(30 * ViewBank.PAUSE):
-        views.consider(texture(200, 280, seed), BOX, 0.95, 0.7)
+        views.consider(texture(200, 280, seed), BOX, 0.95, 0.8)
     assert len(views.patches) == ViewBank.MOST
     assert np.array_equal(views.patches[0], first)
 
@@ -70,10 +70,10 @@ def test_bank_takes_new_views_slowly_and_keeps_the_first() -> None:
 @pytest.mark.parametrize(
     ("box", "confidence", "similarity"),
     [
-        pytest.param(BOX, 0.5, 0.7, id="unsure"),
+        pytest.param(BOX, 0.5, 0.8, id="unsure"),
         pytest.param(BOX, 0.95, 0.95, id="nothing new"),
         pytest.param(BOX, 0.95, 0.3, id="another thing"),
-        pytest.param(Box(-5, 80, 32, 32), 0.95, 0.7, id="clipped"),
+        pytest.param(Box(-5, 80, 32, 32), 0.95, 0.8, id="clipped"),
     ],
 )
 def test_views_that_are_not_taken(box: Box, confidence: float, similarity: float) -> None:

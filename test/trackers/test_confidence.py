@@ -54,8 +54,10 @@ def test_outside_share(box: Box, share: float) -> None:
 
 
 def test_feature_vector_of_hand_worked_numbers() -> None:
-    features = PeakFeatures(0.5, apce=math.e, psr=3, second_ratio=0.2, size_change=math.e, border=0.1, similarity=0.7)
-    assert feature_vector(0.5, features) == pytest.approx([0, 1, 3, 0.2, 1, 0.1, 0.7])
+    features = PeakFeatures(
+        0.5, apce=math.e, psr=3, second_ratio=0.2, size_change=math.e, border=0.1, similarity=0.7, drop=-0.2
+    )
+    assert feature_vector(0.5, features) == pytest.approx([0, 1, 3, 0.2, 1, 0.1, 0.7, -0.2])
 
 
 def test_confidence_is_the_logistic_of_standardised_features() -> None:

@@ -83,3 +83,13 @@ def test_failure_keeps_the_last_box() -> None:
     boxes = [tracker.update(image).box for _ in range(4)]
     assert boxes[:3] == [Box(12, 11, 30, 30)] * 3
     assert boxes[3] == Box.from_center(120, 100, 120, 100)  # as large as the image at most
+
+
+def test_drop_is_the_score_less_its_usual_value() -> None:
+    tracker = registry.create("csrt")
+    image, box = frame(*path(0), side=48)
+    tracker.initialize(image, box)
+    usual = [tracker.update(frame(*path(step), side=48)[0]).features.drop for step in range(1, 8)]
+    gone = tracker.update(frame(*path(8), side=48, visible=False)[0])
+    assert max(map(abs, usual)) < 0.1
+    assert gone.features.drop < -0.3

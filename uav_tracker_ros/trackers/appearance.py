@@ -87,16 +87,16 @@ class ViewBank:
     """Up to eight views of one target: the selected one for ever, others added slowly while all is well."""
 
     MOST = 8
-    PAUSE = 15  # frames between two additions
-    ADD_CONFIDENCE = 0.8
+    PAUSE = 15  # frames in a row without doubt before a view is added
+    ADD_CONFIDENCE = 0.85
     NEW = 0.9  # a view that resembles the bank more adds nothing
-    KNOWN = 0.5  # one that resembles it less may be another thing
+    KNOWN = 0.75  # one that resembles it less may be another thing
 
     def __init__(self) -> None:
         self._views = np.zeros((0, 0), np.float32)
         self._patches: list[NDArray[np.uint8]] = []
         self._range = MonoRange()
-        self._since_addition = 0
+        self._sure_frames = 0
 
     def start(self, image: Image, box: Box) -> None:
         """Forget all and take the selected view."""
@@ -106,7 +106,7 @@ class ViewBank:
         pixels = patch(image, box, self._range)
         self._patches = [pixels]
         self._views = appearance(pixels)[None]
-        self._since_addition = 0
+        self._sure_frames = 0
 
     @property
     def patches(self) -> list[NDArray[np.uint8]]:
@@ -126,16 +126,16 @@ class ViewBank:
         return max(0.0, float(cosines[best])), best
 
     def consider(self, image: Image, box: Box, confidence: float, similarity: float) -> None:
-        """Add the box's view if all is well, it is new, and the last addition is long ago.
+        """Add the box's view if it is new, known enough, and all has been well for a while.
 
         A clipped box is never taken; the oldest added view makes room.
         """
-        self._since_addition += 1
         inside = outside_share(box, image.shape[1], image.shape[0]) == 0
-        good = confidence >= self.ADD_CONFIDENCE and self.KNOWN <= similarity < self.NEW
-        if not (good and inside and self._since_addition >= self.PAUSE):
+        sure = confidence >= self.ADD_CONFIDENCE and similarity >= self.KNOWN and inside
+        self._sure_frames = self._sure_frames + 1 if sure else 0
+        if self._sure_frames < self.PAUSE or similarity >= self.NEW:
             return
-        self._since_addition = 0
+        self._sure_frames = 0
         pixels = patch(image, box, self._range)
         if len(self._patches) == self.MOST:
             del self._patches[1]

@@ -18,7 +18,7 @@ from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers.contract import PeakFeatures
 
-FEATURE_NAMES = ("logit_score", "ln_apce", "psr", "second_ratio", "ln_size_change", "border", "similarity")
+FEATURE_NAMES = ("logit_score", "ln_apce", "psr", "second_ratio", "ln_size_change", "border", "similarity", "drop")
 _LIMIT = 1e-4  # probabilities are kept this far from 0 and 1 before a logarithm
 
 
@@ -68,6 +68,7 @@ def feature_vector(score: float, features: PeakFeatures, names: Sequence[str] = 
         "ln_size_change": math.log(max(features.size_change, 1.0)),
         "border": features.border,
         "similarity": features.similarity,
+        "drop": features.drop,
     }
     return np.array([values[name] for name in names])
 

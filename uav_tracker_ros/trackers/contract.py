@@ -20,6 +20,7 @@ class PeakFeatures(NamedTuple):
     size_change: float = 1.0  # max(r, 1/r) of the size against the last frame's
     border: float = 0.0  # share of the box outside the image
     similarity: float = float("nan")  # cosine of template and search features
+    drop: float = float("nan")  # score less its own running mean: 0 as usual, negative for worse than usual
 
 
 class Observation(NamedTuple):

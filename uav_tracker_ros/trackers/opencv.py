@@ -24,7 +24,10 @@ from uav_tracker_ros.trackers.inputs import MonoRange, check_box, check_image, k
 from uav_tracker_ros.trackers.registry import Build, register
 from uav_tracker_ros.trackers.template_match import best_match, response_around
 
-_SCALES = (0.8, 1.0, 1.25)  # of the last size, when looking elsewhere
+_SCALES = (0.64, 0.8, 1.0, 1.25, 1.56)  # of the last size, when looking elsewhere
+_NEWEST = 2  # views to look for, beside the first: each costs 2.5 ms a region
+_JUDGED = 5  # of the best matches of a region
+_RISE, _FALL = 0.05, 0.01  # share of the newest score in its running mean; slow to get used to a bad one
 _SAME_PLACE = 0.5  # IoU; a smaller move is left to the tracker, which would learn the place anew
 
 
@@ -42,6 +45,7 @@ class OpenCVTracker:
         self._box = Box(0.0, 0.0, 0.0, 0.0)
         self._shape: tuple[int, ...] = ()
         self._moved = False
+        self._usual: float | None = None  # running mean of the score
 
     def initialize(self, image: Image, box: Box) -> None:
         """See :class:`Tracker`; OpenCV gets the box rounded to whole pixels."""
@@ -52,6 +56,7 @@ class OpenCVTracker:
         self._shape = image.shape
         self._box = visible
         self._moved = False
+        self._usual = None
         self._views.start(image, visible)
 
     def update(self, image: Image) -> Observation:
@@ -64,7 +69,10 @@ class OpenCVTracker:
         size_change = max(_ratio(box.w, self._box.w), _ratio(box.h, self._box.h))
         self._box = box
         observation = self._judge(pixels, box, size_change)
-        self._views.consider(pixels, box, observation.score, observation.score)
+        score = observation.score
+        usual = score if self._usual is None else self._usual
+        self._usual = usual + (score - usual) * (_RISE if score > usual else _FALL)
+        self._views.consider(pixels, box, score, score)
         return observation
 
     def probe(self, image: Image, region: Box) -> Observation:
@@ -73,7 +81,7 @@ class OpenCVTracker:
             raise not_initialized(self._name)
         check_image(image, self._shape)
         pixels = to_bgr8(image, self._range, adapt=False)
-        return self._judge(pixels, self._find(pixels, region), 1.0)
+        return self._judge(pixels, self._find(pixels, region, _SCALES), 1.0)
 
     def move_to(self, box: Box) -> None:
         """See :class:`Probing`; the tracker starts anew there with the next image."""
@@ -108,23 +116,24 @@ class OpenCVTracker:
         """Start anew where the target is by now, near where ``move_to`` said."""
         self._moved = False
         side = 2 * max(self._box.w, self._box.h)
-        box = self._find(pixels, Box.from_center(*self._box.center, side, side))
+        box = self._find(pixels, Box.from_center(*self._box.center, side, side), (1.0,))
         self._start(pixels, box)
         return box
 
-    def _find(self, pixels: NDArray[np.uint8], region: Box) -> Box:
+    def _find(self, pixels: NDArray[np.uint8], region: Box, scales: tuple[float, ...]) -> Box:
         """The box in ``region`` that looks most like a view."""
+        views = dict.fromkeys((0, *range(len(self._views.patches))[-_NEWEST:]))
         candidates = [
             match
-            for view in self._views.patches
-            for scale in _SCALES
+            for view in (self._views.patches[number] for number in views)
+            for scale in scales
             if (match := best_match(pixels, region, view, self._box.w * scale, self._box.h * scale)) is not None
         ]
         if not candidates:
-            return keep_in_image(
-                Box.from_center(*region.center, self._box.w, self._box.h), pixels.shape[1], pixels.shape[0], 1.0
-            )
-        return max(candidates, key=lambda match: match[1])[0]
+            height, width = pixels.shape[:2]
+            return keep_in_image(Box.from_center(*region.center, self._box.w, self._box.h), width, height, 1.0)
+        candidates.sort(key=lambda match: -match[1])
+        return max((box for box, _ in candidates[:_JUDGED]), key=lambda box: self._views.similarity(pixels, box))
 
     def _judge(self, pixels: NDArray[np.uint8], box: Box, size_change: float) -> Observation:
         similarity, view = self._views.closest(pixels, box)
@@ -138,6 +147,7 @@ class OpenCVTracker:
             size_change=size_change,
             border=outside_share(box, pixels.shape[1], pixels.shape[0]),
             similarity=similarity,
+            drop=0.0 if self._usual is None else similarity - self._usual,
         )
         return Observation(box, similarity, features)
 

@@ -45,7 +45,7 @@ def run(*arguments: object) -> int:
 
 def test_video_gives_overlay_boxes_and_table(clip: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out = tmp_path / "out"
-    assert run(clip, "--box", "40,30,24,20", "--out", out) == 0
+    assert run(clip, "--box", "40,30,24,20", "--tracker", "csrt", "--out", out) == 0
     assert sorted(file.name for file in out.iterdir()) == ["clip_csrt.csv", "clip_csrt.mp4", "clip_csrt.txt"]
     video = cv2.VideoCapture(str(out / "clip_csrt.mp4"))
     assert (video.get(cv2.CAP_PROP_FRAME_COUNT), video.get(cv2.CAP_PROP_FPS)) == (FRAMES, 10)

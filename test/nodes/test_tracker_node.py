@@ -27,7 +27,7 @@ class Rig:
 
     def __init__(self, ros, until, *arguments: str, **camera) -> None:
         self.until = until
-        self.tracker = ros(TrackerNode, *arguments)
+        self.tracker = ros(TrackerNode, "-p", "tracker.name:=csrt", *arguments)
         self.operator = ros(lambda: FramePublisher(**camera))
         self.tracker.trigger_configure()
         self.tracker.trigger_activate()
@@ -168,7 +168,7 @@ def test_the_subscription_adapts_to_its_publishers(ros, until, monkeypatch):
 
 
 def test_as_a_process_it_loads_no_heavy_library_and_ends_cleanly(start_node, ros, until):
-    child = start_node("tracker_node")
+    child = start_node("tracker_node", "-p", "tracker.name:=csrt")
     operator = ros(FramePublisher)
     until(operator.select_client.service_is_ready, f"no tracker: {child.text}")
 

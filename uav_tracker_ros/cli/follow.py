@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from uav_tracker_ros.simulation.flight_record import FlightRecord
 
 DEFAULT_OUT = Path("follow-out")  # this command's own: replaced by each run
-DEFAULT_TRACKER = "csrt"
 SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where nothing stands in the way
 SLOW_SHARE = 0.6  # of the images; a tracker that sees fewer loses what moves fast
 INTERRUPTED = "interrupted"
@@ -45,7 +44,7 @@ def follow(
         str, typer.Option(help="What the target does: " + ", ".join(scenarios.names()) + ".")
     ] = "sinusoid",
     seconds: Annotated[float, typer.Option(help="How long to follow.", min=1, max=3600)] = 30.0,
-    tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`; default: the variant's, csrt.")] = "",
+    tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`; default: the variant's.")] = "",
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")] = "",
     variant: Annotated[str, typer.Option(help="A preset of config/, or the name of a tracker.")] = "default",
     seed: Annotated[int, typer.Option(help="Of the simulation.", min=0)] = 0,
@@ -162,13 +161,15 @@ def _tracker(options: LaunchOptions, *, chosen: bool) -> tuple[str, str]:
         raise ModelFileMissing(f"tracker '{name}' cannot run: {row.message}; choose another of `uav-tracker models`")
     if chosen:
         return name, "as asked"
-    if name == DEFAULT_TRACKER:
-        return name, "the default, until weights of this project follow better; it needs none and adapts its size"
+    if name == registry.DEFAULT_TRACKER:
+        return name, "the default: of the trackers that ship it follows best"
     return name, f"as variant {options.variant} says"
 
 
 def _variant_tracker(options: LaunchOptions) -> str:
-    name = DEFAULT_TRACKER
+    from uav_tracker_ros.trackers import registry
+
+    name = registry.DEFAULT_TRACKER
     for layer in variant_layers(options):
         pairs = read_parameters(layer.path) if layer.path is not None else dict(layer.parameters)
         name = pairs.get("tracker.name", name)

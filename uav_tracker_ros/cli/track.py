@@ -41,7 +41,7 @@ def track(
     box: Annotated[
         str | None, typer.Option(help="First box in px; without it a window opens to drag one.", metavar="X,Y,W,H")
     ] = None,
-    tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`.")] = "csrt",
+    tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`.")] = registry.DEFAULT_TRACKER,
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")] = "auto",
     threads: Annotated[
         int | None, typer.Option(help="Of the network.", min=1, show_default="cores - 1, at most 4")
@@ -66,7 +66,7 @@ def track(
     confidence, state and time). With true boxes beside the source (NAME.txt, or groundtruth.txt in the
     folder) it also says how well they agree. A camera is followed until Ctrl-C.
 
-    Example:  uav-tracker track uav_car10.mp4 --box 318,139,23,19 --tracker csrt
+    Example:  uav-tracker track uav_car10.mp4 --box 318,139,23,19
     """
     cv2.setRNGSeed(seed)
     first_box = parse_box(box) if box is not None else None

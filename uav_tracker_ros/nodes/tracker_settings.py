@@ -16,7 +16,7 @@ from uav_tracker_ros.trackers.contract import Tracker
 class TrackerSettings:
     """Which tracker runs, and how (ROS parameters ``tracker.*``)."""
 
-    name: str = setting("csrt", "name of the tracker (`uav-tracker models` lists them)")
+    name: str = setting(registry.DEFAULT_TRACKER, "name of the tracker (`uav-tracker models` lists them)")
     backend: str = setting("auto", "library that runs the network", choices=BACKENDS)
     threads: int = setting(0, "threads of the network; 0: one core is left to the others", low=0, high=64)
     models_dir: str = setting("", "folder of models.yaml and the weights; empty: the package's")

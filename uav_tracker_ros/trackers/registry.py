@@ -37,6 +37,8 @@ from uav_tracker_ros.trackers.model_table import (
 )
 from uav_tracker_ros.trackers.weights import verify
 
+DEFAULT_TRACKER = "siamfcpp_lite0"  # of the trackers that ship, the best on recorded videos and in the simulation
+
 
 @dataclass(frozen=True)
 class Build:
@@ -214,6 +216,7 @@ def _registered() -> dict[str, Factory]:
 
 __all__ = [
     "Build",
+    "DEFAULT_TRACKER",
     "DevScores",
     "ModelFile",
     "ModelRow",

@@ -16,6 +16,7 @@ from uav_tracker_ros.flight import Limits, Vector3
 LAG_S = 0.6  # s; PX4's horizontal velocity loop answers in 0.52 to 0.56 s
 LAG_Z_S = 0.3  # s; vertical, 0.25 s measured
 MARGIN = 1.05  # a controller that works at its limits is not cut by rounding
+_HALVES = (0.5, 0.25, 0.125, 0.0625)  # bisection to a sixteenth
 
 
 def wrap(angle: float) -> float:
@@ -64,9 +65,9 @@ class VelocityShaper:
         jerk_step = MARGIN * limits.max_jerk * dt
         ask_n = (wanted_ned[0] - self._velocity[0]) / LAG_S
         ask_e = (wanted_ned[1] - self._velocity[1]) / LAG_S
-        ask_n, ask_e = self._below_speed(*_shorten(ask_n, ask_e, MARGIN * limits.max_accel))
+        ask_n, ask_e = _shorten(ask_n, ask_e, MARGIN * limits.max_accel)
         change_n, change_e = _shorten(ask_n - self._accel[0], ask_e - self._accel[1], jerk_step)
-        accel_n, accel_e = self._accel[0] + change_n, self._accel[1] + change_e
+        accel_n, accel_e = self._below_speed(self._accel[0] + change_n, self._accel[1] + change_e, jerk_step)
         ask_d = (wanted_ned[2] - self._velocity[2]) / LAG_Z_S
         ask_d = max(-limits.max_accel, min(limits.max_accel, ask_d)) * MARGIN
         accel_d = self._accel[2] + max(-jerk_step, min(jerk_step, ask_d - self._accel[2]))
@@ -79,16 +80,23 @@ class VelocityShaper:
         self._sent = self._within_speed(out)
         return self._sent
 
-    def _below_speed(self, accel_n: float, accel_e: float) -> tuple[float, float]:
-        """Takes away what would carry the vehicle past the speed limit while the jerk limit ends it."""
-        speed = math.hypot(self._velocity[0], self._velocity[1])
-        if speed < 1e-6:
+    def _below_speed(self, accel_n: float, accel_e: float, jerk_step: float) -> tuple[float, float]:
+        """As much of the acceleration as can still be ended, at the jerk limit, below the speed limit."""
+        if self._ends_below_speed(accel_n, accel_e):
             return accel_n, accel_e
-        room = MARGIN * self._limits.max_speed - speed
-        allowed = math.sqrt(2.0 * self._limits.max_jerk * room) if room > 0.0 else room / LAG_S
-        along_n, along_e = self._velocity[0] / speed, self._velocity[1] / speed
-        excess = max(0.0, accel_n * along_n + accel_e * along_e - allowed)
-        return accel_n - excess * along_n, accel_e - excess * along_e
+        norm = math.hypot(self._accel[0], self._accel[1])
+        end_n, end_e = _shorten(self._accel[0], self._accel[1], max(0.0, norm - jerk_step))
+        share = 0.0
+        for step in _HALVES:
+            between = (end_n + (share + step) * (accel_n - end_n), end_e + (share + step) * (accel_e - end_e))
+            share += step if self._ends_below_speed(*between) else 0.0
+        return end_n + share * (accel_n - end_n), end_e + share * (accel_e - end_e)
+
+    def _ends_below_speed(self, accel_n: float, accel_e: float) -> bool:
+        """Ending an acceleration a at the jerk limit j still adds a |a| / 2j to the velocity."""
+        still_s = math.hypot(accel_n, accel_e) / (2.0 * self._limits.max_jerk)
+        peak = math.hypot(self._velocity[0] + accel_n * still_s, self._velocity[1] + accel_e * still_s)
+        return peak <= MARGIN * self._limits.max_speed
 
     def _within_speed(self, velocity: Vector3) -> Vector3:
         """The hard bound of what may leave: the speed limit and, horizontally, the lead on top."""

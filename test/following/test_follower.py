@@ -345,6 +345,41 @@ def test_a_short_loss_ends_by_itself(flight):
     flight.run_to(FollowPhase.FOLLOWING, 1.5)
 
 
+def enter(flight):
+    """A goal is accepted; the autopilot does not fly our setpoints yet."""
+    flight.run_to(FollowPhase.READY)
+    flight.run(0.4)
+    assert flight.follower.start_goal(Goal(), flight.now) is EndCode.NONE
+    flight.run_to(FollowPhase.ENGAGING, 0.1)
+
+
+def test_a_gap_in_the_images_while_entering_is_waited_for(flight):
+    enter(flight)
+    flight.images = False
+    flight.run(0.5)
+    assert flight.phase is FollowPhase.ENGAGING
+    flight.images = True
+    flight.run_to(FollowPhase.FOLLOWING, 6.0)
+
+
+def test_nothing_begins_without_a_target(flight):
+    enter(flight)
+    flight.state, flight.confidence = TargetState.LOST, 0.0
+    flight.run_to(FollowPhase.HOLD, 1.3)
+    assert flight.out.report.end_code is EndCode.TARGET_LOST
+    assert flight.mode is VehicleMode.HOLD
+
+
+def test_a_loss_during_the_ramp_coasts(flight):
+    enter(flight)
+    assert flight.run(2.0, lambda: flight.gate is GateState.STREAMING)
+    flight.run(0.5)
+    flight.images = False
+    flight.run_to(FollowPhase.COASTING, 0.5)
+    flight.images = True
+    flight.run_to(FollowPhase.FOLLOWING, 1.5)
+
+
 def test_another_object_is_not_followed(flight):
     flight.follow()
     flight.lock, flight.similarity = 2, 0.3

@@ -42,6 +42,7 @@ def test_every_state_can_be_reached_and_left():
         (Phase.COASTING, Event.REACQUIRED, False),  # towards more motion: waits
         (Phase.COASTING, Event.STOP, True),  # towards safety: at once
         (Phase.FOLLOWING, Event.LOST, True),
+        (Phase.ENGAGING, Event.LOST, True),
         (Phase.IDLE, Event.CLEAR, False),
     ],
 )

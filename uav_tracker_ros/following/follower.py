@@ -31,6 +31,7 @@ from uav_tracker_ros.geometry import Intrinsics
 
 STEP_GAP_MAX = 0.25  # s; a longer pause of the controller itself ends the flight
 ENGAGE_MAX_S = 3.0  # s; the gate gives up after 2 s
+ENTRY_UNSEEN_MAX_S = 1.0  # s without an accepted box while the autopilot is asked for OFFBOARD
 STOP_REPEAT_S = 0.2  # s between stop requests while the gate still streams
 _MOVING = (GateState.ENTRY, GateState.STREAMING, GateState.BRAKING)
 
@@ -218,15 +219,23 @@ class Follower:
             and safety.diverged(estimate.covariance_ne, estimate.velocity_ne, watch.estimator.nis_mean)
         ):
             watch.lose()
-        if states.phase is FollowPhase.ENGAGING:
-            if watch.lost:
-                self._end_flight(EndCode.TARGET_LOST, "the target was lost while engaging", now)
-            elif self._maker.ramp_over(now):
+        if states.phase is FollowPhase.ENGAGING and self._maker.streaming_since is None:
+            self._enter_with_target(now)
+        elif states.phase is FollowPhase.ENGAGING and not watch.lost:
+            if self._maker.ramp_over(now):
                 states.handle(Event.ENGAGED, now)
-        elif states.phase is FollowPhase.FOLLOWING and watch.lost:
+        elif states.phase in (FollowPhase.ENGAGING, FollowPhase.FOLLOWING) and watch.lost:
             states.handle(Event.LOST, now)
         elif states.phase in (FollowPhase.COASTING, FollowPhase.SEARCHING):
             self._follow_loss(now)
+
+    def _enter_with_target(self, now: float) -> None:
+        """Before the autopilot flies our setpoints: a short gap is waited for, without a target nothing begins."""
+        watch = self._watch
+        if watch.lost and watch.reacquired:
+            watch.resume()
+        elif watch.lost and now - watch.seen > ENTRY_UNSEEN_MAX_S:
+            self._end_flight(EndCode.TARGET_LOST, "the target was lost while engaging", now)
 
     def _follow_loss(self, now: float) -> None:
         watch, states, s = self._watch, self._states, self._settings

@@ -38,6 +38,7 @@ TRANSITIONS: dict[tuple[Phase, Event], Phase] = {
     (Phase.READY, Event.LANDING): Phase.LANDING,
     (Phase.ENGAGING, Event.ENGAGED): Phase.FOLLOWING,
     (Phase.ENGAGING, Event.REFUSED): Phase.IDLE,
+    (Phase.ENGAGING, Event.LOST): Phase.COASTING,
     (Phase.FOLLOWING, Event.LOST): Phase.COASTING,
     (Phase.COASTING, Event.REACQUIRED): Phase.FOLLOWING,
     (Phase.COASTING, Event.COAST_OVER): Phase.SEARCHING,

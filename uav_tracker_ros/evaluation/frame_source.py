@@ -100,7 +100,7 @@ def open_source(source: str) -> FrameSource:
     """
     path = Path(source)
     if path.is_dir():
-        return _open_folder(path)
+        return _Folder(path, picture_files(path))
     if source.isdigit() or source.startswith("/dev/"):
         capture = cv2.VideoCapture(int(source) if source.isdigit() else source)
         if not capture.isOpened():
@@ -119,12 +119,17 @@ def open_source(source: str) -> FrameSource:
     return _Capture(capture, source, path.stem, is_live=False, truth_file=truth if truth.is_file() else None)
 
 
-def _open_folder(folder: Path) -> FrameSource:
+def picture_files(folder: Path) -> list[Path]:
+    """The pictures of a folder (of its ``img`` folder if it has one) in natural order.
+
+    Raises:
+        InputUnreadable: there is none.
+    """
     pictures = folder / "img" if (folder / "img").is_dir() else folder
     files = sorted((file for file in pictures.iterdir() if file.suffix.lower() in PICTURES), key=_natural)
     if not files:
         raise InputUnreadable(f"{folder} holds no picture; expected {', '.join(sorted(PICTURES))}; check the path")
-    return _Folder(folder, files)
+    return files
 
 
 def _natural(file: Path) -> list[tuple[int, str]]:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from scenes import frame, texture
@@ -93,3 +94,53 @@ def test_drop_is_the_score_less_its_usual_value() -> None:
     gone = tracker.update(frame(*path(8), side=48, visible=False)[0])
     assert max(map(abs, usual)) < 0.1
     assert gone.features.drop < -0.3
+
+
+def test_taking_up_again_is_tried_until_it_works() -> None:
+    from uav_tracker_ros.trackers.opencv import OpenCVTracker
+
+    refusals = [False, True, True, False]
+
+    class Refusing:
+        def init(self, image: np.ndarray, box: tuple[int, ...]) -> None:
+            if refusals.pop(0):
+                cv2.resize(image[:0], (4, 4))  # raises as OpenCV does
+
+        def update(self, image: np.ndarray) -> tuple[bool, tuple[int, ...]]:
+            return True, (1, 2, 30, 30)
+
+    tracker = OpenCVTracker("refusing", Refusing)
+    image, box = frame(100, 80)
+    tracker.initialize(image, box)
+    tracker.move_to(Box(180, 90, 32, 32))
+    boxes = [tracker.update(image).box for _ in range(4)]
+    assert refusals == []
+    assert boxes[3] == Box(1, 2, 30, 30)  # from the tracker again
+    assert Box(1, 2, 30, 30) not in boxes[:3]
+
+
+def test_found_where_it_was_lost_the_tracker_starts_anew() -> None:
+    """It has last learnt what hid the target, even if the place is the same."""
+    from uav_tracker_ros.trackers.opencv import OpenCVTracker
+
+    starts = []
+
+    class Recorder:
+        def init(self, image: np.ndarray, box: tuple[int, ...]) -> None:
+            starts.append(box)
+
+        def update(self, image: np.ndarray) -> tuple[bool, tuple[int, ...]]:
+            return True, (100, 80, 32, 32)
+
+    tracker = OpenCVTracker("recorder", Recorder)
+    image, box = frame(100, 80)
+    tracker.initialize(image, box)
+    tracker.update(image)
+    tracker.move_to(box)  # no probe before: a small move is left to the tracker
+    tracker.update(image)
+    assert len(starts) == 1
+    tracker.probe(image, Box(50, 30, 128, 128))
+    tracker.move_to(box)
+    tracker.update(image)
+    tracker.update(image)
+    assert len(starts) == 2

@@ -45,6 +45,7 @@ class OpenCVTracker:
         self._box = Box(0.0, 0.0, 0.0, 0.0)
         self._shape: tuple[int, ...] = ()
         self._moved = False
+        self._elsewhere = False  # probed since the last update: OpenCV's tracker last learnt what hid the target
         self._usual: float | None = None  # running mean of the score
 
     def initialize(self, image: Image, box: Box) -> None:
@@ -55,7 +56,7 @@ class OpenCVTracker:
         self._start(to_bgr8(image, self._range), visible)
         self._shape = image.shape
         self._box = visible
-        self._moved = False
+        self._moved = self._elsewhere = False
         self._usual = None
         self._views.start(image, visible)
 
@@ -66,6 +67,7 @@ class OpenCVTracker:
         check_image(image, self._shape)
         pixels = to_bgr8(image, self._range)
         box = self._take_up(pixels) if self._moved else self._step(pixels)
+        self._elsewhere = False
         size_change = max(_ratio(box.w, self._box.w), _ratio(box.h, self._box.h))
         self._box = box
         observation = self._judge(pixels, box, size_change)
@@ -81,11 +83,12 @@ class OpenCVTracker:
             raise not_initialized(self._name)
         check_image(image, self._shape)
         pixels = to_bgr8(image, self._range, adapt=False)
+        self._elsewhere = True
         return self._judge(pixels, self._find(pixels, region, _SCALES), 1.0)
 
     def move_to(self, box: Box) -> None:
         """See :class:`Probing`; the tracker starts anew there with the next image."""
-        if iou(box, self._box) < _SAME_PLACE:
+        if self._elsewhere or iou(box, self._box) < _SAME_PLACE:
             self._box = box
             self._moved = True
 
@@ -114,10 +117,13 @@ class OpenCVTracker:
 
     def _take_up(self, pixels: NDArray[np.uint8]) -> Box:
         """Start anew where the target is by now, near where ``move_to`` said."""
-        self._moved = False
         side = 2 * max(self._box.w, self._box.h)
         box = self._find(pixels, Box.from_center(*self._box.center, side, side), (1.0,))
-        self._start(pixels, box)
+        try:
+            self._start(pixels, box)
+        except InvalidBox:  # too large or too small to learn by now: tried again with the next image
+            return box
+        self._moved = False
         return box
 
     def _find(self, pixels: NDArray[np.uint8], region: Box, scales: tuple[float, ...]) -> Box:

@@ -8,7 +8,6 @@ import pytest
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers.confidence import (
-    FEATURE_NAMES,
     Calibration,
     auroc,
     expected_calibration_error,
@@ -76,9 +75,23 @@ def test_fit_finds_the_weights_that_made_the_data() -> None:
     table = generator.normal(size=(4000, 2)) * [1, 5] + [0, 3]
     chance = 1 / (1 + np.exp(-(2 * table[:, 0] - 0.4 * (table[:, 1] - 3) + 0.5)))
     correct = generator.random(4000) < chance
-    calibration = fit(table, correct, FEATURE_NAMES[:2], l2=1e-4)
+    calibration = fit(table, correct, ("logit_score", "second_ratio"), l2=1e-4)
     slopes = np.array(calibration.weights) / calibration.std
     assert slopes == pytest.approx([2, -0.4], rel=0.15)
+
+
+def test_a_weight_never_turns_against_its_feature() -> None:
+    """Here a sharper response is wrong more often; whatever the clips say, it must not be disbelieved."""
+    generator = np.random.default_rng(0)
+    table = generator.normal(size=(2000, 3))
+    chance = 1 / (1 + np.exp(-(1.5 * table[:, 0] - table[:, 1] + table[:, 2])))
+    correct = generator.random(2000) < chance
+    names = ("logit_score", "psr", "second_ratio")
+    calibration = fit(table, correct, names)
+    assert calibration.weights[1:] == (0.0, 0.0)
+    alone = fit(table[:, :1], correct, names[:1])
+    assert calibration.weights[0] == pytest.approx(alone.weights[0], rel=1e-6)  # the constrained optimum
+    assert calibration.bias == pytest.approx(alone.bias, rel=1e-6)
 
 
 def test_auroc_of_hand_worked_cases() -> None:

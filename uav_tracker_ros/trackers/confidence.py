@@ -1,8 +1,8 @@
 """From the shape of a response map to the probability that the box is right.
 
 A family's raw score says little about failure (NanoTrack's stays near 0.9 after the target has left);
-several features of the peak together do. Their weights are fitted on clips that no tracker was trained
-on and stand in ``models.yaml`` beside the weights they belong to.
+several features of the peak together do. Their weights are fitted on clips that judge no tracker and
+stand in ``models.yaml`` beside the weights they belong to.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers.contract import PeakFeatures
 
 FEATURE_NAMES = ("logit_score", "ln_apce", "psr", "second_ratio", "ln_size_change", "border", "similarity", "drop")
+_WORSE_WHEN_HIGH = frozenset({"second_ratio", "ln_size_change", "border"})  # the others speak for the box
 _LIMIT = 1e-4  # probabilities are kept this far from 0 and 1 before a logarithm
 
 
@@ -103,7 +104,10 @@ class Calibration:
 def fit(
     table: NDArray[np.float64], correct: NDArray[np.bool_], names: Sequence[str], *, l2: float = 1e-2
 ) -> Calibration:
-    """Newton's method on the L2-regularised mean log loss.
+    """Projected Newton's method (Bertsekas, SIAM J. Control 1982) on the L2-regularised mean log loss.
+
+    A weight may not turn against what its feature means: on clips where every response is blunt a sharper
+    one may happen to be wrong more often, and a perfect response, far outside that range, would be disbelieved.
 
     Args:
         table: (N, len(names)) rows of :func:`feature_vector`.
@@ -113,21 +117,48 @@ def fit(
     """
     mean = np.nan_to_num(np.nanmean(table, axis=0))
     std = np.maximum(np.nan_to_num(np.nanstd(table, axis=0)), 1e-6)
-    x = np.hstack([np.nan_to_num((table - mean) / std), np.ones((len(table), 1))])
+    sign = np.array([-1.0 if name in _WORSE_WHEN_HIGH else 1.0 for name in names] + [1.0])
+    x = np.hstack([np.nan_to_num((table - mean) / std), np.ones((len(table), 1))]) * sign
     y = correct.astype(np.float64)
     strength = np.array([l2] * len(names) + [0.0])
-    theta = np.zeros(len(names) + 1)
-    for _ in range(50):
+    theta = np.zeros(len(names) + 1)  # all but the last, the bias, at least 0
+    for _ in range(100):
         p = _logistic(x @ theta)
         gradient = x.T @ (p - y) / len(y) + strength * theta
-        hessian = (x.T * (p * (1 - p))) @ x / len(y) + np.diag(strength + 1e-9)
-        step = np.linalg.solve(hessian, gradient)
-        theta -= step
-        if np.abs(step).max() < 1e-8:
+        free = (theta > 0) | (gradient < 0)
+        free[-1] = True
+        if np.abs(gradient[free]).max() < 1e-9:
             break
+        hessian = (x.T * (p * (1 - p))) @ x / len(y) + np.diag(strength + 1e-9)
+        step = np.zeros_like(theta)
+        step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
+        theta = _projected_step(x, y, strength, theta, step)
+    weights = (theta * sign)[:-1]
     return Calibration(
-        tuple(names), tuple(map(float, mean)), tuple(map(float, std)), tuple(map(float, theta[:-1])), float(theta[-1])
+        tuple(names), tuple(map(float, mean)), tuple(map(float, std)), tuple(map(float, weights)), float(theta[-1])
     )
+
+
+def _projected_step(
+    x: NDArray[np.float64],
+    y: NDArray[np.float64],
+    strength: NDArray[np.float64],
+    theta: NDArray[np.float64],
+    step: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """The longest of step, step/2, ... that lowers the loss after its weights are cut at 0; ``theta`` if none does."""
+
+    def loss(point: NDArray[np.float64]) -> float:
+        z = x @ point
+        return float(np.mean(np.logaddexp(0.0, z) - y * z) + 0.5 * strength @ (point * point))
+
+    before = loss(theta)
+    for halvings in range(30):
+        moved = theta - step * 0.5**halvings
+        moved[:-1] = np.maximum(moved[:-1], 0.0)
+        if loss(moved) < before:
+            return moved
+    return theta
 
 
 def auroc(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> float:

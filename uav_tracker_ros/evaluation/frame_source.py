@@ -126,6 +126,8 @@ def picture_files(folder: Path) -> list[Path]:
         InputUnreadable: there is none.
     """
     pictures = folder / "img" if (folder / "img").is_dir() else folder
+    if not pictures.is_dir():
+        raise InputUnreadable(f"{folder} is not there; expected a folder of pictures; check the path")
     files = sorted((file for file in pictures.iterdir() if file.suffix.lower() in PICTURES), key=_natural)
     if not files:
         raise InputUnreadable(f"{folder} holds no picture; expected {', '.join(sorted(PICTURES))}; check the path")
@@ -157,14 +159,18 @@ def read_boxes(file: Path) -> NDArray[np.float64]:
     """(N, 4) boxes x, y, w, h of a text file, one a line; NaN where the target is absent.
 
     Raises:
-        InputUnreadable: a line that is not four numbers (named).
+        InputUnreadable: it cannot be read, or a line is not four numbers (named).
     """
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputUnreadable(f"{file} cannot be read ({error}); expected x,y,w,h a line; check the file") from error
     rows = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            row = [float(part) for part in re.split(r"[,\s]+", line.strip())]
+            row = [float(part) for part in re.split(r"[,\s]+", line.strip(", \t"))]
         except ValueError:
             row = []
         if len(row) != 4:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.geometry import Box, Image, TargetState
@@ -47,7 +47,7 @@ def run_sequence(
         InvalidBox: the tracker cannot start on the first box.
     """
     records: list[FrameRecord] = []
-    step = _LockStep(tracker) if isinstance(tracker, TargetLock) else _TrackerStep(tracker)
+    step = make_step(tracker)
     for image in sequence.frames():
         start = time.perf_counter()
         record = step.update(image) if records else step.start(image, sequence.first_box)
@@ -55,6 +55,21 @@ def run_sequence(
         if on_frame is not None:
             on_frame()
     return records
+
+
+class Step(Protocol):
+    """Takes the images of one sequence; leaves the times to its caller."""
+
+    def start(self, image: Image, box: Box) -> FrameRecord:
+        """The first image and its box."""
+
+    def update(self, image: Image) -> FrameRecord:
+        """One more image."""
+
+
+def make_step(tracker: Tracker | TargetLock) -> Step:
+    """What both kinds of runs drive a tracker or a lock with."""
+    return _LockStep(tracker) if isinstance(tracker, TargetLock) else _TrackerStep(tracker)
 
 
 class _TrackerStep:

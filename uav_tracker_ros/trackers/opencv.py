@@ -1,4 +1,4 @@
-"""OpenCV's own trackers: CSRT, KCF, MOSSE, MIL.
+"""OpenCV's own trackers: CSRT, KCF, MOSSE, MIL, and VitTrack for who has its file.
 
 They answer with a box and, at most, "lost"; none says how sure it is. So the score here is measured
 apart from them: how much the box looks like the views of the selected target, 0 to 1, with the shape of a
@@ -182,3 +182,13 @@ for _name, _constructor in (
     ("mil", "TrackerMIL_create"),
 ):
     _register(_name, _constructor)
+
+
+_module: Any = cv2  # its stubs do not know TrackerVit
+if hasattr(_module, "TrackerVit_create"):
+
+    @register("vittrack")
+    def _make_vittrack(build: Build) -> Tracker:
+        parameters = _module.TrackerVit_Params()  # mean and deviation are already those of its file
+        parameters.net = str(build.files["network"])
+        return OpenCVTracker(build.name, lambda: _module.TrackerVit_create(parameters))

@@ -53,6 +53,7 @@ ERRORS = {
     "json_unwritable": ["follow", "--json", "missing/a.json"],
     "control_select": ["control", "select"],
     "control_select_box": ["control", "select", "--box", "1,2,x,4"],
+    "control_select_stamp": ["control", "select", "--point", "1,2", "--stamp", "1712,5"],
 }
 
 

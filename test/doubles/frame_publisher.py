@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from diagnostic_msgs.msg import DiagnosticArray
+from geometry_msgs.msg import Point
 from rclpy.node import Node
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import CompressedImage, Image
@@ -51,6 +52,12 @@ class FramePublisher(Node):
 
     def listen_to_overlays(self) -> None:
         self.create_subscription(Image, "target/image", self.overlays.append, 1)
+
+    def click(self, topic: str, x: float, y: float, until) -> None:
+        """As rqt_image_view tells a click of the mouse."""
+        clicks = self.create_publisher(Point, topic, 5)
+        until(clicks.get_subscription_count, f"nobody listens to {topic}")
+        clicks.publish(Point(x=float(x), y=float(y)))
 
     def value(self, key: str) -> str | None:
         """What the tracker's newest diagnostics say."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from builtin_interfaces.msg import Time
-from frame_publisher import FramePublisher
+from frame_publisher import SIDE, FramePublisher
 from rclpy.qos import QoSProfile, ReliabilityPolicy
 from sensor_msgs.msg import Image
 from std_srvs.srv import Trigger
@@ -16,7 +16,8 @@ from uav_tracker_ros.msg import TrackedTarget
 from uav_tracker_ros.srv import SelectTarget
 
 from uav_tracker_ros.geometry import Box, iou
-from uav_tracker_ros.nodes import tracker_node
+from uav_tracker_ros.nodes import target_overlay
+from uav_tracker_ros.nodes.conversions import nanoseconds
 from uav_tracker_ros.nodes.tracker_node import TrackerNode
 
 pytestmark = pytest.mark.dds
@@ -126,18 +127,53 @@ def test_another_image_size_drops_the_target_and_selecting_again_works(rig):
 
 def test_the_overlay_is_small_rare_and_only_for_listeners(rig, monkeypatch):
     drawn = []
-    monkeypatch.setattr(tracker_node, "OVERLAY_PERIOD_S", 1000.0)
-    draw = tracker_node.overlay
-    monkeypatch.setattr(tracker_node, "overlay", lambda *arguments: drawn.append(1) or draw(*arguments))
+    monkeypatch.setattr(target_overlay, "PERIOD_S", 1000.0)
+    draw = target_overlay.draw_overlay
+    monkeypatch.setattr(target_overlay, "draw_overlay", lambda *args, **given: drawn.append(1) or draw(*args, **given))
     rig.shoot(size=(480, 960))
     assert drawn == []
     rig.operator.listen_to_overlays()
-    rig.until(lambda: rig.tracker._overlays.get_subscription_count(), "the overlay's listener was not seen")
+    rig.until(lambda: rig.tracker._overlay.wanted, "the overlay's listener was not seen")
     for _ in range(3):
         rig.shoot(size=(480, 960))
     rig.until(lambda: rig.operator.overlays, "no overlay came")
     assert drawn == [1]
     assert (rig.operator.overlays[0].width, rig.operator.overlays[0].height) == (480, 240)
+
+
+def test_a_click_on_the_image_selects_around_it(rig):
+    rig.shoot()
+    x, y = rig.operator.box(rig.operator.number).center
+    rig.operator.click("image_raw_mouse_left", x, y, rig.until)
+    rig.until(lambda: rig.shoot().state == TrackedTarget.STATE_TRACKING, "nothing was selected")
+    taken = box_of(rig.operator.targets[-1])
+    assert abs(taken.center[0] - rig.operator.box(rig.operator.number).center[0]) < SIDE / 2
+
+
+def test_a_click_on_the_overlay_means_the_picture_that_was_shown(rig):
+    rig.operator.listen_to_overlays()
+    rig.until(lambda: rig.tracker._overlay.wanted, "the overlay's listener was not seen")
+    rig.shoot(size=(480, 960))
+    rig.until(lambda: rig.operator.overlays, "no overlay came")
+    shown = rig.operator.overlays[-1]
+    x, y = rig.operator.box(rig.operator.number).center
+    selected = []
+    rig.tracker._worker.select, select = (
+        lambda it, timeout: selected.append(it) or select(it, timeout),
+        (rig.tracker._worker.select),
+    )
+    rig.operator.click("target/image_mouse_left", x / 2, y / 2, rig.until)
+    rig.until(lambda: selected, "the click did not arrive")
+    assert selected[0].stamp == nanoseconds(shown.header.stamp)
+    assert (selected[0].box.x, selected[0].box.y) == pytest.approx((x, y))
+
+
+def test_a_click_beside_the_image_changes_nothing(rig):
+    rig.shoot()
+    rig.select(rig.operator.box(rig.operator.number))
+    rig.operator.click("image_raw_mouse_left", 5000.0, 10.0, rig.until)
+    target = rig.shoot()
+    assert (target.state, target.lock) == (TrackedTarget.STATE_TRACKING, 1)
 
 
 def test_diagnostics_tell_rates_counts_and_problems(rig):

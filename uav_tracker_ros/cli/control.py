@@ -13,7 +13,7 @@ import typer
 
 from uav_tracker_ros.cli.first_box import parse_box
 from uav_tracker_ros.cli.output_folder import JsonOutput
-from uav_tracker_ros.errors import InvalidBox, UavTrackerError
+from uav_tracker_ros.errors import InvalidBox, InvalidParameter, UavTrackerError
 from uav_tracker_ros.following.report import FollowPhase, Goal
 
 if TYPE_CHECKING:
@@ -66,9 +66,13 @@ def preflight(domain: Domain = None, namespace: Namespace = "", json: Json = Non
 
 @app.command()
 def select(
-    box: Annotated[str | None, typer.Option(help="On the newest image, px.", metavar="X,Y,W,H")] = None,
+    box: Annotated[str | None, typer.Option(help="On the image, px.", metavar="X,Y,W,H")] = None,
     point: Annotated[
-        str | None, typer.Option(help="On the newest image, px; a box of a usual size grows around it.", metavar="X,Y")
+        str | None, typer.Option(help="On the image, px; a box of a usual size grows around it.", metavar="X,Y")
+    ] = None,
+    stamp: Annotated[
+        str | None,
+        typer.Option(help="Of the image that was seen, ROS time; default: the newest image.", metavar="SEC.NANOSEC"),
     ] = None,
     target_class: Annotated[str, typer.Option(help="person, car, motorcycle or empty.")] = "",
     domain: Domain = None,
@@ -76,13 +80,18 @@ def select(
 ) -> None:
     """Tell the tracker what to follow. Nothing moves.
 
+    Images of the last 2 s are kept: with the stamp of the one that was seen, the box means that one.
+
     Example:  uav-tracker control select --box 300,180,24,70 --target-class person
     """
     if (box is None) == (point is None):
         raise InvalidBox("expected one of --box X,Y,W,H and --point X,Y: give one of them")
     wanted = parse_box(box) if box is not None else parse_box(f"{point},0,0")
+    seen = None if stamp is None else _nanoseconds(stamp)
     with _client(domain, namespace) as client:
-        selection = client.select(wanted, None, target_class)
+        from uav_tracker_ros.nodes.conversions import stamp_from_nanoseconds
+
+        selection = client.select(wanted, None if seen is None else stamp_from_nanoseconds(seen), target_class)
     if not selection.accepted:
         raise InvalidBox(f"the tracker refused: {selection.message}")
     print("selected " + ", ".join(f"{part:.0f}" for part in selection.box) + f" (target {selection.target_id})")
@@ -145,6 +154,18 @@ def reset_takeover(domain: Domain = None, namespace: Namespace = "") -> None:
         if why := client.reset_takeover():
             raise UavTrackerError(f"not reset: {why}")
     print("reset")
+
+
+def _nanoseconds(text: str) -> int:
+    """A ROS time as ``ros2 topic echo`` shows its parts, "SEC.NANOSEC"; exact, as a float is not.
+
+    Raises:
+        InvalidParameter: it is none.
+    """
+    seconds, _, rest = text.partition(".")
+    if not (seconds.isdecimal() and (not rest or rest.isdecimal()) and len(rest) <= 9):
+        raise InvalidParameter(f"--stamp is '{text}'; expected SEC.NANOSEC, as 1712.033000000: copy the image's stamp")
+    return int(seconds) * 1_000_000_000 + int(rest.ljust(9, "0"))
 
 
 @contextmanager

@@ -25,6 +25,7 @@ STATE_COLORS: dict[TargetState, Color] = {
     TargetState.LOST: (0, 60, 213),
 }
 TRUE_COLOR: Color = (255, 255, 255)
+PREDICTED_COLOR: Color = (233, 180, 86)
 _TEXT_COLOR: Color = (255, 255, 255)
 _SHADE = 0.45  # share of the picture's brightness that stays behind text
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
@@ -38,6 +39,7 @@ def draw_overlay(
     state: TargetState,
     confidence: float,
     true_box: Box | None = None,
+    predicted: Box | None = None,
     lines: Sequence[str] = (),
     headline: str = "",
 ) -> BgrImage:
@@ -49,6 +51,7 @@ def draw_overlay(
         state: gives the box its colour; LOST is drawn dashed, for nobody sees the target there.
         confidence: 0 to 1, written at the box; NaN: left out.
         true_box: thin white, px; None: not known.
+        predicted: where the target is expected while nobody sees it, px; dashed.
         lines: short ASCII texts for the panel in the top left corner.
         headline: one word above them, larger (a state, a tracker's name).
 
@@ -59,6 +62,8 @@ def draw_overlay(
     scale = max(0.4, canvas.shape[0] / 1000)
     if true_box is not None and true_box.is_finite:
         _draw_box(canvas, true_box, TRUE_COLOR, 1)
+    if predicted is not None and predicted.is_finite:
+        _draw_box(canvas, predicted, PREDICTED_COLOR, max(1, round(2 * scale)), dashed=True)
     if box is not None and box.is_finite and state is not TargetState.NONE:
         color = STATE_COLORS[state]
         _draw_box(canvas, box, color, max(2, round(3 * scale)), dashed=state is TargetState.LOST)

@@ -6,7 +6,6 @@ waits for it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
 from concurrent.futures import TimeoutError as AnswerTimeout
@@ -20,7 +19,6 @@ from sensor_msgs.msg import Image as ImageMessage
 from std_srvs.srv import Trigger
 
 from uav_tracker_ros.errors import InvalidImage, NotInitialized, UavTrackerError
-from uav_tracker_ros.evaluation.overlay import as_bgr, draw_overlay
 from uav_tracker_ros.geometry import Box, TargetState
 from uav_tracker_ros.msg import TrackedTarget
 from uav_tracker_ros.nodes import conversions
@@ -31,13 +29,12 @@ from uav_tracker_ros.nodes.node_main import finish, reporting, run, until_shutdo
 from uav_tracker_ros.nodes.parameters import declare
 from uav_tracker_ros.nodes.qos import ImageSubscription
 from uav_tracker_ros.nodes.recent_images import StampedImage
+from uav_tracker_ros.nodes.target_overlay import TargetOverlay
 from uav_tracker_ros.nodes.tracker_settings import TrackerSettings
 from uav_tracker_ros.nodes.tracking_worker import Selected, Selection, TrackingWorker
 from uav_tracker_ros.srv import SelectTarget
 from uav_tracker_ros.trackers.lock import LockedTarget, TargetLock
 
-OVERLAY_PERIOD_S = 0.1  # 10 Hz
-OVERLAY_WIDTH = 480  # px; a picture to look at, a quarter of the bytes of 960
 SELECT_TIMEOUT_S = 4.0
 SILENCE_S = 2.0  # without an image for so long: say why
 THREADS = 3  # images, services, lifecycle
@@ -53,7 +50,6 @@ class TrackerNode(LifecycleNode):
         self._subscription: ImageSubscription | None = None
         self._targets_out, self._images_in, self._latency = RateMeter(), RateMeter(), Percentiles()
         self._unreadable = 0
-        self._overlay_due = 0.0
         self._newest = TrackedTarget()
 
     @reporting
@@ -67,10 +63,10 @@ class TrackerNode(LifecycleNode):
         )
         self.get_logger().info(f"tracker {settings.name}: {self._model}")
         self._targets = self.create_publisher(TrackedTarget, "target", QoSProfile(depth=5))
-        self._overlays = self.create_publisher(ImageMessage, "target/image", 1)
         self._detections = DetectionPublisher(self)
         self._diagnostics = Diagnostics(self, self._health)
         calls = MutuallyExclusiveCallbackGroup()
+        self._overlay = TargetOverlay(self, self._on_click, listening=MutuallyExclusiveCallbackGroup(), calls=calls)
         self._calls = (
             self.create_service(SelectTarget, "select_target", self._on_select, callback_group=calls),
             self.create_service(Trigger, "cancel_target", self._on_cancel, callback_group=calls),
@@ -103,10 +99,10 @@ class TrackerNode(LifecycleNode):
         """Let go of the tracker and of everything that was made for it."""
         self._diagnostics.close()
         self._detections.close()
+        self._overlay.close()
         for service in self._calls:
             self.destroy_service(service)
-        for publisher in (self._targets, self._overlays):
-            self.destroy_publisher(publisher)
+        self.destroy_publisher(self._targets)
         del self._worker
         return super().on_cleanup(state)
 
@@ -150,10 +146,8 @@ class TrackerNode(LifecycleNode):
         self._targets_out.count()
         self._latency.add(latency)
         self._detections.publish(message)
-        now = time.monotonic()
-        if now >= self._overlay_due and self._overlays.get_subscription_count():
-            self._overlay_due = now + OVERLAY_PERIOD_S
-            self._overlays.publish(overlay(frame, target, latency))
+        if self._overlay.wanted:
+            self._overlay.publish(frame, target, latency)
 
     def _on_select(self, request: SelectTarget.Request, response: SelectTarget.Response) -> SelectTarget.Response:
         box = Box.from_center(request.center_x, request.center_y, request.size_x, request.size_y)
@@ -170,6 +164,12 @@ class TrackerNode(LifecycleNode):
             response.size_x, response.size_y = taken.box.w, taken.box.h
             response.target_id = f"{taken.lock}"
         return response
+
+    def _on_click(self, selection: Selection) -> None:
+        try:
+            self._ask(selection)
+        except (UavTrackerError, cv2.error) as error:
+            self.get_logger().warning(f"the click selected nothing: {error}")
 
     def _on_cancel(self, _request: Trigger.Request, response: Trigger.Response) -> Trigger.Response:
         try:
@@ -215,17 +215,6 @@ class TrackerNode(LifecycleNode):
             "model": self._model,
         }
         return Health(problem, is_error, values)
-
-
-def overlay(frame: StampedImage, target: LockedTarget, latency: float) -> ImageMessage:
-    """A small picture with the box, to look at; the stamp is the image's."""
-    scale = min(1.0, OVERLAY_WIDTH / frame.image.shape[1])
-    small = cv2.resize(as_bgr(frame.image), None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-    box = Box(*(part * scale for part in target.box))
-    drawn = draw_overlay(
-        small, box=box, state=target.state, confidence=target.confidence, lines=[f"{latency * 1e3:.0f} ms"]
-    )
-    return conversions.message_from_image(drawn, frame.header)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from uav_tracker_ros.backends.contract import Backend, BackendLoader
 from uav_tracker_ros.errors import BackendUnavailable, unknown_name
 
 NAMES = ("torch", "onnxruntime", "openvino", "tensorrt")
@@ -48,3 +51,9 @@ def choose(wanted: str, offered: Sequence[str], tracker: str) -> str:
 def installed(name: str) -> bool:
     """Whether the library can be found, without importing it."""
     return importlib.util.find_spec(name) is not None
+
+
+def load_onnx(name: str, files: Mapping[str, Path], threads: int) -> Backend:
+    """The backend ``onnxruntime`` or ``openvino`` with these graphs; no other backend is imported."""
+    loader: BackendLoader = importlib.import_module(f"uav_tracker_ros.backends.{name}_backend").load
+    return loader(files, threads)

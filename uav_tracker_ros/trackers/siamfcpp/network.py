@@ -22,12 +22,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
+from uav_tracker_ros.trackers.siamfcpp.decoding import FIRST_POINT_PX as FIRST_POINT_PX  # part of this module's face
+from uav_tracker_ros.trackers.siamfcpp.decoding import STRIDE as STRIDE
+
 TEMPLATE_PX = 127
 SEARCH_PX = 303
-STRIDE = 8
-KERNEL = 4  # cells a side of the template's kernel
 TRUNK_POINT_PX = 43.5  # what conv5's cell 0 looks at, px of the crop (its middle, continuous)
-FIRST_POINT_PX = 87.5  # what cell 0 of an output map looks at
 MEAN_BGR = (103.53, 116.28, 123.675)
 STD_BGR = (57.375, 57.12, 58.395)
 PRIOR = math.log(0.01 / 0.99)  # training starts with every cell at one per cent
@@ -41,6 +41,15 @@ class Widths:
     trunk: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)
     adjust: int = 256  # of all four: the correlation ties template and search
     tower: tuple[int, int, int] = (256, 256, 256)  # of both towers
+
+
+_PRUNED = Widths((58, 154, 231, 231, 256), 256, (154, 154, 256))
+WIDTHS = {
+    "siamfcpp": Widths(),
+    "p_siamfcpp": _PRUNED,
+    "ps_siamfcpp": _PRUNED,
+    "ps_siamfcpp_lite": Widths((58, 154, 231, 231, 154), 154, (154, 154, 154)),
+}
 
 
 def map_cells(search_px: int = SEARCH_PX) -> int:
@@ -160,24 +169,32 @@ def decode(distances: Tensor) -> Tensor:
     return torch.cat([points - distances[:, :2], points + distances[:, 2:]], 1)
 
 
-class SiamFCpp(nn.Module):
-    """Trunk and head, with the two graphs that run at flight time."""
+class Normalise(nn.Module):
+    """(B, S, S, 3) BGR 0 to 255, uint8 or float -> (B, 3, S, S) as the trunk wants it."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, widths: Widths | None = None) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.widths = widths or Widths()
-        self.trunk = Trunk(self.widths.trunk)
-        self.head = Head(self.widths.trunk[4], self.widths.adjust, self.widths.tower)
         # constants, not weights: a file of weights does not hold them
         self.register_buffer("mean", torch.tensor(MEAN_BGR).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", torch.tensor(STD_BGR).view(1, 3, 1, 1), persistent=False)
 
-    def normalise(self, bgr: Tensor) -> Tensor:
-        """(B, S, S, 3) BGR 0 to 255, uint8 or float -> (B, 3, S, S) as the trunk wants it."""
+    def forward(self, bgr: Tensor) -> Tensor:
+        """See the class."""
         return (bgr.permute(0, 3, 1, 2).float() - self.mean) / self.std
+
+
+class SiamFCpp(nn.Module):
+    """Trunk and head, with the two graphs that run at flight time."""
+
+    def __init__(self, widths: Widths | None = None) -> None:
+        super().__init__()
+        self.widths = widths or Widths()
+        self.normalise = Normalise()
+        self.trunk = Trunk(self.widths.trunk)
+        self.head = Head(self.widths.trunk[4], self.widths.adjust, self.widths.tower)
 
     def template(self, crop: Tensor) -> tuple[Tensor, Tensor]:
         """(B, 127, 127, 3) BGR -> kernels (B, A, 4, 4) of score and box."""

@@ -1,0 +1,1 @@
+"""SiamCAR on an AlexNet-like trunk, and its pruned forms."""

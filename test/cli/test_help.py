@@ -22,6 +22,7 @@ HELP = {
     "help_control_select": ["control", "select"],
     "help_track": ["track"],
     "help_models": ["models"],
+    "help_calibrate": ["calibrate", "confidence"],
 }
 ERRORS = {
     "unknown_command": ["followw"],

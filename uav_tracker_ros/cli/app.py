@@ -15,7 +15,7 @@ import typer
 
 from uav_tracker_ros.errors import UavTrackerError
 
-COMMANDS = ("follow", "control", "track", "models")
+COMMANDS = ("follow", "control", "track", "models", "calibrate", "benchmark")
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 

@@ -96,9 +96,12 @@ class Calibration:
 
     def confidence(self, score: float, features: PeakFeatures) -> float:
         """Probability 0 to 1 that the box overlaps the target by half; a NaN feature counts as its mean."""
-        standard = (feature_vector(score, features, self.names) - self.mean) / self.std
-        standard = np.nan_to_num(standard, nan=0.0, posinf=5.0, neginf=-5.0)
-        return float(_logistic(np.array(self.bias + standard @ np.array(self.weights))))
+        return float(self.confidences(feature_vector(score, features, self.names)[None])[0])
+
+    def confidences(self, table: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The same of (N, len(names)) rows of :func:`feature_vector`."""
+        standard = np.nan_to_num((table - self.mean) / self.std, nan=0.0, posinf=5.0, neginf=-5.0)
+        return _logistic(self.bias + standard @ np.array(self.weights))
 
 
 def fit(

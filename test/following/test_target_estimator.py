@@ -157,7 +157,7 @@ def test_near_the_horizon_the_size_gives_the_range():
 def test_singer_noise_adds_up(model):
     """Two steps gather what one step of the same length gathers; also across the two formulae."""
     for dt in (0.01, 0.033, 0.3, 1.0):
-        f, q = model.transition(dt), model.noise(dt)
-        assert f @ q @ f.T + q == pytest.approx(model.noise(2 * dt), rel=0.08, abs=1e-12)
-        assert model.transition(2 * dt) == pytest.approx(f @ f)
+        f, q = np.array(model.transition(dt)), np.array(model.noise(dt))
+        assert f @ q @ f.T + q == pytest.approx(np.array(model.noise(2 * dt)), rel=0.08, abs=1e-12)
+        assert np.array(model.transition(2 * dt)) == pytest.approx(f @ f)
         assert np.linalg.eigvalsh(q).min() > -1e-12

@@ -79,7 +79,7 @@ class Camera:
         """Unit vector (3,) in NED through an undistorted pixel."""
         k = self.intrinsics
         direction = pose.rotation @ np.array([(u - k.cx) / k.fx, (v - k.cy) / k.fy, 1.0])
-        return np.asarray(direction / np.linalg.norm(direction))
+        return np.asarray(direction / math.hypot(*direction))
 
     def ideal_edges(self, box: Box) -> Array:
         """Left, top, right, bottom (px) without distortion: the middle of each edge is undistorted."""

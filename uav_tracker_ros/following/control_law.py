@@ -127,7 +127,7 @@ class ControlLaw:
         place = own.position_ned[:2] + own.velocity_ned[:2] * age + 0.5 * self._horizontal.acceleration * age**2
         velocity = own.velocity_ned[:2] + self._horizontal.acceleration * age
         wanted, error, limits = self._wanted_velocity(place, target, task)
-        unlimited = float(np.linalg.norm(wanted))
+        unlimited = math.hypot(*wanted)
         cap = self._settings.max_speed * task.speed_scale
         speed_saturated = unlimited > cap
         if speed_saturated:
@@ -167,7 +167,7 @@ class ControlLaw:
         offset = task.offset_ne
         if task.mode == "follow":
             away = place - target.position_ne
-            offset = away * (self._settings.distance / max(float(np.linalg.norm(away)), 0.1))
+            offset = away * (self._settings.distance / max(math.hypot(*away), 0.1))
         error = target.position_ne + offset - place
         catch_up = _square_root_p(error, self._settings.gain, 0.5 * self._settings.max_accel)
         return task.weight * (target.velocity_ne + task.ramp * catch_up), error, Limit.NONE
@@ -178,7 +178,7 @@ class ControlLaw:
         if task.weight <= 0 or not safety.too_close(separation, closing, self._settings.min_distance):
             return wanted, False
         level = separation[:2]
-        distance = float(np.linalg.norm(level))
+        distance = math.hypot(*level)
         if distance < 0.1:
             return np.zeros(2), True
         back = -level / distance
@@ -196,7 +196,7 @@ class ControlLaw:
     def _kept_in_view(self, accel: Array, own: OwnState, target: Estimate, camera: Camera) -> tuple[Array, bool]:
         forward = np.array([math.cos(own.yaw), math.sin(own.yaw)])
         along = float(accel @ forward)
-        distance = max(float(np.linalg.norm(target.position_ne - own.position_ned[:2])), 0.1)
+        distance = max(math.hypot(*(target.position_ne - own.position_ned[:2])), 0.1)
         feet = self._settings.ground_z - own.position_ned[2]
         up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
         drag = DRAG * float(own.velocity_ned[:2] @ forward)
@@ -224,7 +224,7 @@ class ControlLaw:
         away = target.position_ne - place
         if task.sweep_yaw is not None:
             wanted = task.sweep_yaw
-        elif float(np.linalg.norm(away)) < YAW_FREEZE:
+        elif math.hypot(*away) < YAW_FREEZE:
             wanted = self._yaw.yaw
         else:
             wanted = math.atan2(away[1], away[0])
@@ -232,18 +232,18 @@ class ControlLaw:
 
 
 def _capped(vector: Array, size: float) -> Array:
-    length = float(np.linalg.norm(vector))
+    length = math.hypot(*vector)
     return vector * (size / length) if length > size else vector
 
 
 def _beyond(vector: Array, size: float) -> Array:
-    length = float(np.linalg.norm(vector))
+    length = math.hypot(*vector)
     return vector * (1 - size / length) if length > size else np.zeros_like(vector)
 
 
 def _square_root_p(error: Array, gain: float, braking: float) -> Array:
     """Speed towards a place: proportional when near, what ``braking`` (m/s^2) can still stop when far."""
-    distance = float(np.linalg.norm(error))
+    distance = math.hypot(*error)
     linear = braking / gain**2
     if distance <= linear:
         return gain * error

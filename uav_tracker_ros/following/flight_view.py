@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from uav_tracker_ros.flight import GateState, Setpoint, Vector3, VehicleMode
 from uav_tracker_ros.following import readiness
 from uav_tracker_ros.following.readiness import Situation
@@ -80,7 +78,7 @@ def _with_target(known: FollowReport, situation: Situation, maker: SetpointMaker
         error = (float(maker.motion.error_ne[0]), float(maker.motion.error_ne[1]), error_down)
     nn, ne, en, ee = (float(part) for part in estimate.covariance_ne.ravel())
     return known._replace(
-        distance=float(np.linalg.norm(away)),
+        distance=math.hypot(*away),
         bearing=math.atan2(away[1], away[0]),
         error_ned=error,
         covariance_ne=(nn, ne, en, ee),

@@ -56,13 +56,13 @@ class VelocityLimiter:
         """
         acted = Limit.NONE
         cap = self._max_accel * scale
-        size = float(np.linalg.norm(accel_wanted))
+        size = math.hypot(*accel_wanted)
         if size > cap:
             accel_wanted = accel_wanted * (cap / size)
             acted |= Limit.ACCEL
         change = min(1.0, JERK_GAIN * dt) * (accel_wanted - self.acceleration)
         most = self._max_jerk * dt
-        size = float(np.linalg.norm(change))
+        size = math.hypot(*change)
         if size > most:
             change *= most / size
             acted |= Limit.JERK
@@ -77,11 +77,11 @@ class VelocityLimiter:
 
     def _reach(self, velocity: Array, acceleration: Array) -> float:
         """Speed (m/s) when the acceleration has been led to zero; the larger of now and then."""
-        gain = acceleration * (float(np.linalg.norm(acceleration)) / (2 * self._max_jerk))
-        return max(float(np.linalg.norm(velocity)), float(np.linalg.norm(velocity + gain)))
+        share = math.hypot(*acceleration) / (2 * self._max_jerk)
+        return max(math.hypot(*velocity), math.hypot(*(velocity + acceleration * share)))
 
     def _longest_legal(self, wanted: Array, dt: float, limit: float) -> Array:
-        size = float(np.linalg.norm(self.acceleration))
+        size = math.hypot(*self.acceleration)
         fallback = self.acceleration * max(0.0, 1 - self._max_jerk * dt / size) if size > 0 else self.acceleration
         low, high = 0.0, 1.0
         for _ in range(_HALVINGS):

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-
 from uav_tracker_ros.flight import GateState, Telemetry
 from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.camera import geometry_problem
@@ -81,7 +79,7 @@ def outside(situation: Situation) -> str:
     if situation.position_ned is None:
         return ""
     s, away = situation.settings, situation.position_ned - situation.home_ned
-    distance, altitude = float(np.linalg.norm(away[:2])), -float(away[2])
+    distance, altitude = math.hypot(*away[:2]), -float(away[2])
     if distance > s.fence_radius:
         return f"FENCE: {distance:.0f} m from home, fence_radius is {s.fence_radius:.0f} m"
     if not s.min_altitude - safety.ALTITUDE_MARGIN <= altitude <= s.max_altitude + safety.ALTITUDE_MARGIN:

@@ -97,7 +97,7 @@ def fenced(velocity_ne: Array, from_home_ne: Array, radius: float) -> tuple[Arra
     Returns:
         The velocity, and whether the rule acted.
     """
-    away = float(np.linalg.norm(from_home_ne))
+    away = math.hypot(*from_home_ne)
     if away < 1e-6:
         return velocity_ne, False
     outward = from_home_ne / away
@@ -124,7 +124,7 @@ def too_close(separation_ned: Array, closing_ned: Array, min_distance: float) ->
         closing_ned: (3,) m/s, vehicle's velocity minus target's.
         min_distance: m, 3-D.
     """
-    distance = float(np.linalg.norm(separation_ned))
+    distance = math.hypot(*separation_ned)
     if distance < min_distance:
         return True
     closing = float(separation_ned @ closing_ned) / distance
@@ -138,8 +138,6 @@ def latency_scale(latency: float) -> float:
 
 def diverged(covariance_ne: Array, velocity_ne: Array, nis_mean: float) -> bool:
     """The estimate is not worth flying to."""
-    return (
-        float(np.linalg.eigvalsh(covariance_ne)[-1]) > COVARIANCE_MAX
-        or float(np.linalg.norm(velocity_ne)) > TARGET_SPEED_MAX
-        or nis_mean > NIS_MEAN_MAX
-    )
+    (nn, ne), (_, ee) = covariance_ne.tolist()
+    largest = (nn + ee) / 2 + math.hypot((nn - ee) / 2, ne)  # eigenvalue of a symmetric 2 x 2
+    return largest > COVARIANCE_MAX or math.hypot(*velocity_ne) > TARGET_SPEED_MAX or nis_mean > NIS_MEAN_MAX

@@ -123,7 +123,7 @@ class SetpointMaker:
         if self.motion is None or estimate is None or self.mode == "spotlight" or self._watch.lost:
             self._far_since = None
             return False
-        away = float(np.linalg.norm(estimate.position_ne - self.own().position_ned[:2]))
+        away = math.hypot(*(estimate.position_ne - self.own().position_ned[:2]))
         if away <= max(min(FAR_FACTOR * self._settings.distance, FAR_DISTANCE), 1.5 * self._settings.distance):
             self._far_since = None
         elif self._far_since is None and self.motion.speed_saturated:

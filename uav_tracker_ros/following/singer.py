@@ -9,10 +9,8 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
-Array = NDArray[np.float64]
+Row = tuple[float, float, float]
+Matrix = tuple[Row, Row, Row]  # plain numbers: three models a box, and arrays this small cost more than they save
 
 
 class SingerModel(NamedTuple):
@@ -21,19 +19,17 @@ class SingerModel(NamedTuple):
     sigma: float  # m/s^2, 1 sigma of the acceleration
     memory: float  # s, its correlation time
 
-    def transition(self, dt: float) -> Array:
+    def transition(self, dt: float) -> Matrix:
         """(3, 3) map of (position, velocity, acceleration) over ``dt`` seconds."""
         rate = 1 / self.memory
         decay = math.exp(-rate * dt)
-        return np.array(
-            [
-                [1.0, dt, (rate * dt - 1 + decay) / rate**2],
-                [0.0, 1.0, (1 - decay) / rate],
-                [0.0, 0.0, decay],
-            ]
+        return (
+            (1.0, dt, (rate * dt - 1 + decay) / rate**2),
+            (0.0, 1.0, (1 - decay) / rate),
+            (0.0, 0.0, decay),
         )
 
-    def noise(self, dt: float) -> Array:
+    def noise(self, dt: float) -> Matrix:
         """(3, 3) covariance of (position, velocity, acceleration) gathered in ``dt`` seconds."""
         r = 1 / self.memory
         power = 2 * r * self.sigma**2
@@ -48,4 +44,5 @@ class SingerModel(NamedTuple):
             vv = (4 * e - 3 - e2 + 2 * x) / (2 * r**3)
             va = (e2 + 1 - 2 * e) / (2 * r**2)
             aa = (1 - e2) / (2 * r)
-        return power * np.array([[pp, pv, pa], [pv, vv, va], [pa, va, aa]])
+        pp, pv, pa, vv, va, aa = (power * part for part in (pp, pv, pa, vv, va, aa))
+        return (pp, pv, pa), (pv, vv, va), (pa, va, aa)

@@ -197,7 +197,7 @@ class TargetWatch:
         self, m: TargetMeasurement, pose: VehiclePose, edges: Array, camera: Camera, *, uncertain: bool
     ) -> TrustedEdges:
         ray = camera.ray_ned(camera.pose(pose.position_ned, pose.quaternion), (edges[0] + edges[2]) / 2, edges[3])
-        blur = camera.intrinsics.fx * float(np.linalg.norm(pose.rates_frd))
+        blur = camera.intrinsics.fx * math.hypot(*pose.rates_frd)
         depression = math.asin(max(-1.0, min(1.0, float(ray[2]))))
         return self._trust.judge(m.box, (m.image_width, m.image_height), depression, blur, uncertain=uncertain)
 

@@ -139,9 +139,15 @@ class TelemetryBuffer:
             return np.zeros(3)
         last = self._positions[-1]
         elapsed = new.stamp - last.stamp
-        mean_velocity = (np.array(last.velocity_ned) + np.array(new.velocity_ned)) / 2
-        step = np.array(new.position_ned) - np.array(last.position_ned) - mean_velocity * elapsed
-        unexplained = float(np.linalg.norm(step)) > JUMP_M + elapsed  # a gap in the samples hides up to 1 m/s
+        step = np.array(
+            [
+                b - a - (va + vb) / 2 * elapsed
+                for a, b, va, vb in zip(
+                    last.position_ned, new.position_ned, last.velocity_ned, new.velocity_ned, strict=True
+                )
+            ]
+        )
+        unexplained = math.hypot(*step) > JUMP_M + elapsed  # a gap in the samples hides up to 1 m/s
         return step if new.reset_count != last.reset_count or unexplained else np.zeros(3)
 
 
@@ -190,12 +196,9 @@ def _slerp(a: Quaternion, b: Quaternion, share: float) -> Quaternion:
 def _hermite(a: LocalPosition, b: LocalPosition, stamp: float) -> tuple[Array, Array]:
     step = b.stamp - a.stamp
     s = (stamp - a.stamp) / step
-    pa, pb = np.array(a.position_ned), np.array(b.position_ned)
-    va, vb = np.array(a.velocity_ned), np.array(b.velocity_ned)
-    position = (
-        (2 * s**3 - 3 * s**2 + 1) * pa
-        + (s**3 - 2 * s**2 + s) * step * va
-        + (3 * s**2 - 2 * s**3) * pb
-        + (s**3 - s**2) * step * vb
-    )
-    return position, (1 - s) * va + s * vb
+    shares = np.array(
+        [[2 * s**3 - 3 * s**2 + 1, (s**3 - 2 * s**2 + s) * step, 3 * s**2 - 2 * s**3, (s**3 - s**2) * step],
+         [0.0, 1 - s, 0.0, s]]
+    )  # fmt: skip
+    motion = shares @ np.array([a.position_ned, a.velocity_ned, b.position_ned, b.velocity_ned])
+    return motion[0], motion[1]

@@ -196,6 +196,23 @@ def amodal_box(placement: Placement, view: View) -> Box:
     return Box.from_xyxy(x0, y0, x1, y1)
 
 
+def rough_box(placement: Placement, view: View) -> Box:
+    """A box around the body's bounding sphere, px; the whole plane where the sphere reaches the camera."""
+    (x, y, z), radius = placement.solid.sphere
+    cos, sin = math.cos(placement.heading), math.sin(placement.heading)
+    centre = (placement.north + x * cos - y * sin, placement.east + x * sin + y * cos, z)
+    across, down, depth = view.to_camera(np.array([centre]))[0].tolist()
+    if depth - radius < NEAR:
+        return Box(-_LIMIT, -_LIMIT, 2 * _LIMIT, 2 * _LIMIT)
+    k = view.intrinsics
+    # The sphere's outline is widest for its near side seen from beside: a bound, not the hull.
+    reach = radius / (depth - radius)
+    slant_x, slant_y = 1 + abs(across) / depth, 1 + abs(down) / depth
+    wide, high = k.fx * reach * slant_x, k.fy * reach * slant_y
+    u, v = k.cx + k.fx * across / depth, k.cy + k.fy * down / depth
+    return Box(u - wide, v - high, 2 * wide, 2 * high)
+
+
 def overlap(a: Box, b: Box) -> bool:
     """Whether two boxes share some area."""
     return a.x < b.x + b.w and b.x < a.x + a.w and a.y < b.y + b.h and b.y < a.y + a.h

@@ -64,7 +64,13 @@ class Renderer:
         order = _painter_order(placements, view, self._in_view(placements, view))
         if 0 not in order:
             return self._truth_of(t, view, placements[0], None, [])
-        sketches = [drawing.sketch(placements[i], view) for i in order[order.index(0) :]]
+        nearer = order[order.index(0) + 1 :]
+        if self._lens is None:  # most of the time nothing stands before the target: no need to sketch it
+            box = drawing.amodal_box(placements[0], view)
+            nearer = [i for i in nearer if drawing.overlap(drawing.rough_box(placements[i], view), box)]
+            if not nearer and box == box.clipped(self._pinhole.width, self._pinhole.height):
+                return FrameTruth(t, box, box, 1.0)
+        sketches = [drawing.sketch(placements[i], view) for i in (0, *nearer)]
         return self._truth_of(t, view, placements[0], sketches[0], [body for body in sketches[1:] if body])
 
     def render(self, t: float, vehicle: VehicleTruth) -> tuple[Picture, FrameTruth]:

@@ -115,7 +115,8 @@ class SemanticGraph(nn.Module):
             mean = mixed.mean((2, 3), keepdim=True)
             variance = ((mixed - mean) ** 2).mean((2, 3), keepdim=True)
         else:
-            weight = valid[:, None, None] / (valid.sum(1)[:, None, None, None] * int(mixed.shape[2]))
+            count = valid.sum(1).clamp(min=1)  # early in training a sample may drop every token
+            weight = valid[:, None, None] / (count[:, None, None, None] * int(mixed.shape[2]))
             mean = (mixed * weight).sum((2, 3), keepdim=True)
             variance = ((mixed - mean) ** 2 * weight).sum((2, 3), keepdim=True)
         return mean, (variance + self.gn.eps).rsqrt()

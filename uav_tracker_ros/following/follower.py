@@ -86,10 +86,11 @@ class Follower:
         self._telemetry = telemetry
 
     def fault(self, code: str, text: str, active: bool) -> None:
-        """A fault that the shell sees begins or ends; CLOCK_JUMP empties what was remembered by time."""
+        """A fault that the shell sees begins or ends; after CLOCK_JUMP the target must be confirmed again."""
         if code == "CLOCK_JUMP":
-            if active:
-                self._watch.flush()
+            if active:  # the estimate lives on another clock; only what waits has a stamp of before
+                self._watch.drop_waiting()
+                self._watch.lose()
         elif active:
             self._faults[code] = text
         else:
@@ -154,7 +155,7 @@ class Follower:
         if self._states.flying:
             self._check_flight(now, situation)
         if self._states.flying:
-            self._follow_target(now)
+            self._follow_target(now, situation)
         else:
             self._states.handle(Event.BLOCKED if found else Event.CLEAR, now)
         self._setpoint = self._fly(now, max(0.002, min(0.1, gap))) if self._states.flying else None
@@ -209,8 +210,10 @@ class Follower:
         elif self._maker.too_far(now):
             self._end_flight(EndCode.TARGET_LOST, "the target is faster than max_speed and too far away", now)
 
-    def _follow_target(self, now: float) -> None:
+    def _follow_target(self, now: float, situation: Situation) -> None:
         watch, states = self._watch, self._states
+        if readiness.stale(situation):
+            watch.lose()
         estimate = self._maker.estimate(now, FollowPhase.FOLLOWING)
         if (
             not watch.lost
@@ -226,7 +229,7 @@ class Follower:
                 states.handle(Event.ENGAGED, now)
         elif states.phase in (FollowPhase.ENGAGING, FollowPhase.FOLLOWING) and watch.lost:
             states.handle(Event.LOST, now)
-        elif states.phase in (FollowPhase.COASTING, FollowPhase.SEARCHING):
+        elif states.phase in (FollowPhase.COASTING, FollowPhase.SEARCHING) and not readiness.stale(situation):
             self._follow_loss(now)
 
     def _enter_with_target(self, now: float) -> None:

@@ -87,6 +87,11 @@ def outside(situation: Situation) -> str:
     return ""
 
 
+def stale(situation: Situation) -> bool:
+    """The vehicle's attitude or position is too old to place a box or to judge a height."""
+    return max(situation.attitude_age, situation.position_age) > COAST_AGE_MAX
+
+
 def _vehicle_blockers(situation: Situation) -> list[str]:
     telemetry = situation.telemetry
     if telemetry is None or situation.now - telemetry.stamp > ATTITUDE_AGE_MAX:

@@ -18,7 +18,7 @@ from uav_tracker_ros.frames import euler_from_quaternion
 
 RAMP_S = 3.0  # s from hand-over to full limits
 SWEEP_AMPLITUDE, SWEEP_RATE = math.radians(60), math.radians(20)  # rad, rad/s: search by yaw
-FAR_FACTOR, FAR_DISTANCE, FAR_S = 4.0, 40.0, 2.0  # times wanted, m, s: a target that cannot be caught
+FAR_FACTOR, FAR_DISTANCE, FAR_S = 4.0, 40.0, 1.9  # times wanted, m, s: what cannot be caught; braking begins within 2 s
 UNSEEN = (FollowPhase.COASTING, FollowPhase.SEARCHING)
 
 

@@ -17,6 +17,7 @@ from uav_tracker_ros.nodes.diagnostics import Health, Percentiles, RateMeter
 from uav_tracker_ros.vehicle.gate_client import GateClient
 
 BAD_MESSAGES_PER_S = 10  # more than this is no glitch: hold
+SLOW_CYCLE_S, SLOW_CYCLES = 0.04, 10  # twice the loop's period, so often in a row: the machine is overloaded
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,19 @@ class ControllerHealth:
     def __init__(self) -> None:
         self._targets, self._cycles, self._gaps = RateMeter(), RateMeter(), Percentiles()
         self._last_cycle: float | None = None
+        self._slow = 0  # turns in a row
         self._bad: collections.deque[float] = collections.deque(maxlen=BAD_MESSAGES_PER_S)
         self._dropped = 0
 
-    def cycle(self, now: float) -> None:
-        """One turn of the loop at monotonic ``now`` (s)."""
+    def cycle(self, now: float) -> bool:
+        """One turn of the loop at monotonic ``now`` (s); True when ten in a row took twice their time."""
         self._cycles.count()
         if self._last_cycle is not None:
-            self._gaps.add(now - self._last_cycle)
+            gap = now - self._last_cycle
+            self._gaps.add(gap)
+            self._slow = self._slow + 1 if gap > SLOW_CYCLE_S else 0
         self._last_cycle = now
+        return self._slow >= SLOW_CYCLES
 
     def target(self) -> None:
         """One target message that could be used."""

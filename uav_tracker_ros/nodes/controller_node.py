@@ -17,12 +17,12 @@ from rclpy.duration import Duration
 from rclpy.lifecycle import LifecycleNode, LifecycleState, TransitionCallbackReturn
 from rclpy.qos import QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import CameraInfo
-from std_msgs.msg import Empty
+from std_msgs.msg import Empty, String
 from std_srvs.srv import Trigger
 
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.flight import Telemetry
-from uav_tracker_ros.following.follower import Follower
+from uav_tracker_ros.following.journal import JournaledFollower
 from uav_tracker_ros.following.report import EndCode, FollowOutput, Goal
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.geometry import Intrinsics
@@ -36,6 +36,7 @@ from uav_tracker_ros.nodes.diagnostics import Diagnostics
 from uav_tracker_ros.nodes.goal_server import GoalServer
 from uav_tracker_ros.nodes.node_main import reporting, run
 from uav_tracker_ros.nodes.parameters import declare
+from uav_tracker_ros.nodes.qos import JOURNAL, JOURNAL_TOPIC
 from uav_tracker_ros.vehicle.gate_client import GateClient
 
 PERIOD_S = 0.02
@@ -57,7 +58,7 @@ class ControllerNode(LifecycleNode):
         self.settings = declare(self, "follow", FollowSettings)
         self._address = declare(self, "gate", GateAddress)
         self._lock = threading.RLock()
-        self._follower = Follower(self.settings)
+        self._follower = JournaledFollower(self.settings)
         self._gate: GateClient | None = None
         self._intrinsics: Intrinsics | None = None
         self._camera_frame = ""
@@ -69,6 +70,7 @@ class ControllerNode(LifecycleNode):
             time.monotonic, lambda: self.get_clock().now().nanoseconds * 1e-9, simulated=simulated
         )
         self._outputs = ControllerOutputs(self, self.settings, settings_sha256(self.settings))
+        self._journal = self.create_publisher(String, JOURNAL_TOPIC, JOURNAL)
         self._goals = GoalServer(self, self, self._lock)
         self._diagnostics = Diagnostics(self, lambda: self._health.read(self._outputs.newest_state, self._gate))
         self._listen()
@@ -134,9 +136,11 @@ class ControllerNode(LifecycleNode):
             raise
 
     def _step(self, gate: GateClient, now: float) -> None:
-        self._health.cycle(now)
+        slow = self._health.cycle(now)
+        self._fault("THERMAL", "the loop is too slow, ten times in a row; cool or relieve the machine", active=slow)
         if self._clock_map.read():
             self.get_logger().error("the ROS clock jumped; targets are ignored until it has settled")
+            self._fault("CLOCK_JUMP", "the ROS clock jumped", active=True)
             self._settled = now + SETTLE_S
         stamp = self.get_clock().now()
         for telemetry in gate.poll():
@@ -149,6 +153,7 @@ class ControllerNode(LifecycleNode):
         _act(gate, output)
         self._outputs.publish(output, self._telemetry, self._intrinsics, now=now, stamp=stamp.to_msg())
         self._goals.on_report(output.report)
+        self._journal.publish(String(data=self._follower.batch()))
 
     def _watch(self) -> None:
         """Two trackers on one topic would pull the vehicle to and fro."""

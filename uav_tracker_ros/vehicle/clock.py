@@ -19,7 +19,8 @@ READY_S = 1.0  # less history than this is no clock
 RATE_S = 2.5  # less history than this gives no rate: its jitter would be mistaken for drift
 MAX_RATE = 0.05  # a clock that is 5 % wrong is not a clock
 LATE_S = 0.25  # MAX_RATE over the window, and 50 ms of jitter
-JUMP_S = 1.0  # boot time that jumps by more than this is another boot
+BACK_S = 0.05  # boot time that goes back by more than this was stepped, or is another boot
+AHEAD_S = 0.5  # it may seem to run ahead by as much as the message before was late
 
 
 class BootClock:
@@ -56,7 +57,7 @@ class BootClock:
         if self._samples:
             last_boot, last_arrival = self._samples[-1]
             ahead = (boot - last_boot) - (arrival - last_arrival)
-            if boot < last_boot - JUMP_S or ahead > JUMP_S:
+            if boot < last_boot - BACK_S or ahead > AHEAD_S:
                 self.reset()
         if not self._samples:
             self._origin, self._offset = boot, arrival - boot

@@ -151,6 +151,8 @@ class Gate(Inbox):
         for name, sample in (("attitude", self._telemetry.attitude), ("position", self._telemetry.position)):
             if sample is None or now - sample.stamp > FRESH_S:
                 return f"{name} has not been heard for 0.5 s"
+        if self._telemetry.clock_error is None:
+            return "the autopilot's clock jumped"
         return ""
 
     def _take(self, asked: Asked, now: float) -> None:

@@ -30,9 +30,10 @@ STREAMS: tuple[tuple[str, int, float], ...] = (
     ("CURRENT_MODE", 436, 10.0),
     ("EXTENDED_SYS_STATE", 245, 5.0),
     ("ODOMETRY", 331, 10.0),  # only for the estimator's reset counter
+    ("BATTERY_STATUS", 147, 2.0),  # a critical level is answered within a second
 )
 # What comes at the autopilot's own rate.
-OTHERS = ("HEARTBEAT", "BATTERY_STATUS", "COMMAND_ACK", "STATUSTEXT")
+OTHERS = ("HEARTBEAT", "COMMAND_ACK", "STATUSTEXT")
 
 
 def setpoint_fields(setpoint: Setpoint, boot_ms: int, target_system: int) -> dict[str, float]:

@@ -1,0 +1,100 @@
+"""Initial weights of DSATrack's rows: a plain vision transformer's, or a larger row's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+
+from uav_tracker_ros.errors import ModelFileDamaged
+from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
+from uav_tracker_ros.trackers.dsatrack.rows import MAP, SLOT
+
+_UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.", "pos_embed")
+_SHOWN = 4  # names in a message
+
+
+def load_trunk(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
+    """Take the weights of a vision transformer with timm's names; blocks that the row has not are left out.
+
+    Positions are resized from the trunk's grid to 16x16 and 8x8 by bicubic interpolation.
+
+    Args:
+        backbone: of a row; its graphs over template tokens keep their own weights.
+        weights: state dict of a ViT with 16 px patches, e.g. ``vit_tiny_patch16_224``.
+
+    Raises:
+        ModelFileDamaged: arrays that are missing, unknown or of another shape.
+    """
+    layers = {f"blocks.{layer - 1}.": f"blocks.{index}." for index, layer in enumerate(backbone.row.layers)}
+    found: dict[str, Tensor] = {}
+    for name, value in weights.items():
+        if name.startswith("blocks."):
+            old = ".".join(name.split(".")[:2]) + "."
+            if old in layers:
+                found[layers[old] + name[len(old) :]] = value.float()
+        elif not name.startswith(_UNUSED):
+            found[name] = value.float()
+    own = backbone.state_dict()
+    expected = {name for name in own if ".dsa." not in name and not name.startswith("pos_embed_")}
+    wrong = {
+        "missing": sorted(expected - found.keys()),
+        "unexpected": sorted(found.keys() - expected),
+        "of another shape": sorted(n for n in expected & found.keys() if own[n].shape != found[n].shape),
+    }
+    if any(wrong.values()) or "pos_embed" not in weights:
+        named = "; ".join(f"{len(names)} {kind}: {', '.join(names[:_SHOWN])}" for kind, names in wrong.items() if names)
+        raise ModelFileDamaged(
+            f"trunk weights do not fit {backbone.row.name} ({named or 'no pos_embed'}); expected a vision transformer "
+            f"of width {backbone.row.width} with patches of 16 px and timm's names, e.g. {backbone.row.trunk}; "
+            "give such a state dict"
+        )
+    backbone.load_state_dict(found, strict=False)
+    positions = weights["pos_embed"].float()
+    with torch.no_grad():
+        backbone.pos_embed_x.copy_(resized_positions(positions, MAP))
+        backbone.pos_embed_z.copy_(resized_positions(positions, int(SLOT**0.5)))
+
+
+def resized_positions(positions: Tensor, side: int) -> Tensor:
+    """(1, tokens before the grid + g^2, D) -> (1, side^2, D)."""
+    grid = int(positions.shape[1] ** 0.5)
+    square = positions[:, -grid * grid :].reshape(1, grid, grid, -1).permute(0, 3, 1, 2)
+    resized = F.interpolate(square, size=(side, side), mode="bicubic", align_corners=False)
+    return resized.permute(0, 2, 3, 1).reshape(1, side * side, -1)
+
+
+def load_teacher(network: DsaTrack, teacher: DsaTrack) -> list[str]:
+    """Copy from a larger row of the same width what this row keeps of it.
+
+    A graph over template tokens is copied where both rows have one at the same layer of the trunk.
+
+    Returns:
+        Names of the arrays that the teacher does not have and that stay as they were.
+
+    Raises:
+        ModelFileDamaged: another width, or a block that the teacher lacks.
+    """
+    row, larger = network.row, teacher.row
+    missing = sorted(set(row.layers) - set(larger.layers))
+    if row.width != larger.width or row.head_channels != larger.head_channels or missing:
+        raise ModelFileDamaged(
+            f"{larger.name} (width {larger.width}, layers {larger.layers}) cannot start {row.name} (width "
+            f"{row.width}, layers {row.layers}); expected the same width and all these layers; choose a larger row"
+        )
+    source = teacher.state_dict()
+    copied, kept = {}, []
+    for name in network.state_dict():
+        parts = name.split(".")
+        origin = name
+        if parts[:2] == ["backbone", "blocks"]:
+            parts[2] = str(larger.layers.index(row.layers[int(parts[2])]))
+            origin = ".".join(parts)
+        if origin in source:
+            copied[name] = source[origin]
+        else:
+            kept.append(name)
+    network.load_state_dict(copied, strict=False)
+    return kept

@@ -22,7 +22,9 @@ HELP = {
     "help_control_select": ["control", "select"],
     "help_track": ["track"],
     "help_models": ["models"],
+    "help_evaluate": ["evaluate"],
     "help_calibrate": ["calibrate", "confidence"],
+    "help_prune": ["prune"],
 }
 ERRORS = {
     "unknown_command": ["followw"],

@@ -15,7 +15,7 @@ import typer
 
 from uav_tracker_ros.errors import UavTrackerError
 
-COMMANDS = ("follow", "control", "track", "models", "calibrate", "benchmark")
+COMMANDS = ("follow", "control", "replay", "track", "models", "evaluate", "calibrate", "benchmark", "prune")
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 

@@ -11,6 +11,7 @@ kernel. Search region 287 px -> conv5 26x26 -> maps 21x21. Cell i of a map looks
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -36,6 +37,17 @@ class CarWidths:
 
     trunk: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)
     tower: tuple[int, int, int, int] = (256, 256, 256, 256)  # of both towers
+
+    @classmethod
+    def of(cls, shapes: Mapping[str, tuple[int, ...]]) -> CarWidths:
+        """The widths of a network whose weights have these shapes.
+
+        Raises:
+            KeyError: they are another network's.
+        """
+        one, two, three, four, five = (shapes[f"trunk.conv{number}.conv.weight"][0] for number in range(1, 6))
+        a, b, c, d = (shapes[f"head.score_tower.{number}.conv.weight"][0] for number in range(4))
+        return cls((one, two, three, four, five), (a, b, c, d))
 
 
 _PRUNED = CarWidths((58, 154, 231, 231, 256), (256, 256, 154, 154))
@@ -108,11 +120,11 @@ class SiamCar(nn.Module):
         """(B, 127, 127, 3) BGR -> kernel (B, C5, 6, 6)."""
         return (self.trunk(self.normalise(crop)),)
 
-    def search(self, crop: Tensor, kernels: tuple[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def search(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, S, S, 3) BGR and kernel -> logits (B, 2, M, M), (B, 1, M, M) and distances px: for training."""
         return self.head(kernels[0], self.trunk(self.normalise(crop)))
 
-    def track(self, crop: Tensor, kernels: tuple[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def track(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """As ``search``, with score of the target (B, 1, M, M) and centre-ness in 0 to 1: for flight."""
         score, centerness, distances = self.search(crop, kernels)
         return F.softmax(score, dim=1)[:, 1:], centerness.sigmoid(), distances

@@ -16,6 +16,7 @@ Cell i of the trunk's conv5 map looks at 43.5 + 8 i px of the crop, cell i of an
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -41,6 +42,17 @@ class Widths:
     trunk: tuple[int, int, int, int, int] = (96, 256, 384, 384, 256)
     adjust: int = 256  # of all four: the correlation ties template and search
     tower: tuple[int, int, int] = (256, 256, 256)  # of both towers
+
+    @classmethod
+    def of(cls, shapes: Mapping[str, tuple[int, ...]]) -> Widths:
+        """The widths of a network whose weights have these shapes.
+
+        Raises:
+            KeyError: they are another network's.
+        """
+        one, two, three, four, five = (shapes[f"trunk.conv{number}.conv.weight"][0] for number in range(1, 6))
+        a, b, c = (shapes[f"head.score_tower.{number}.conv.weight"][0] for number in range(3))
+        return cls((one, two, three, four, five), shapes["head.score_search.conv.weight"][0], (a, b, c))
 
 
 _PRUNED = Widths((58, 154, 231, 231, 256), 256, (154, 154, 256))
@@ -143,7 +155,7 @@ class Head(nn.Module):
         """Template's conv5 (B, C5, 6, 6) -> kernels (B, A, 4, 4) of score and box: computed once a target."""
         return self.score_template(z), self.box_template(z)
 
-    def forward(self, kernels: tuple[Tensor, Tensor], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, kernels: tuple[Tensor, ...], x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Kernels and the search region's conv5 (B, C5, M + 11, M + 11) -> logits of score and centre-ness, distances.
 
         Returns:
@@ -200,11 +212,11 @@ class SiamFCpp(nn.Module):
         """(B, 127, 127, 3) BGR -> kernels (B, A, 4, 4) of score and box."""
         return self.head.template(self.trunk(self.normalise(crop)))
 
-    def search(self, crop: Tensor, kernels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def search(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, S, S, 3) BGR and kernels -> logits (B, 1, M, M) twice and distances px (B, 4, M, M): for training."""
         return self.head(kernels, self.trunk(self.normalise(crop)))
 
-    def track(self, crop: Tensor, kernels: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def track(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """As ``search``, with score and centre-ness in 0 to 1: for flight."""
         score, centerness, distances = self.search(crop, kernels)
         return score.sigmoid(), centerness.sigmoid(), distances

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_datasets import plain
+from made_up_sets import plain
 
 from uav_tracker_ros.errors import InputUnreadable, ModelFileMissing
 from uav_tracker_ros.evaluation.datasets import open_dataset

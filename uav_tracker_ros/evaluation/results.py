@@ -15,6 +15,7 @@ import json
 import math
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 from uav_tracker_ros.errors import OutputExists, OutputUnwritable
@@ -58,6 +59,8 @@ def publish_text(file: Path, text: str) -> Path:
 class ResultFolder:
     """The folder of one data set's results, of any number of trackers.
 
+    Leaving the ``with`` block takes a folder away in which nothing was saved.
+
     Args:
         path: made if absent.
 
@@ -75,6 +78,16 @@ class ResultFolder:
             )
         if not (path / MARK).is_file():
             publish_text(path / MARK, json.dumps(_KIND) + "\n")
+
+    def __enter__(self) -> ResultFolder:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if [entry.name for entry in self.path.iterdir()] == [MARK]:
+            (self.path / MARK).unlink()
+            self.path.rmdir()
 
     def of(self, tracker: str, identity: Mapping[str, Any], *, restart: bool = False) -> TrackerResults:
         """What is there of a tracker.

@@ -1,0 +1,234 @@
+"""How long trackers take, from a BGR frame to a box, each stage of it, all in one interleaved run.
+
+Milliseconds of different machines or moments do not compare, so that trackers take turns in a shuffled
+order, a few frames each, and ratios of one run are what can be quoted. CPU time is measured beside wall time:
+where they differ much the machine was busy with something else.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from uav_tracker_ros.backends.contract import Backend
+from uav_tracker_ros.geometry import Box, Image
+from uav_tracker_ros.trackers.contract import Tracker
+from uav_tracker_ros.trackers.search_region import SearchRegion, Window
+
+TURN = 5  # frames of one tracker before the next
+WARM_UP = 5  # frames of each tracker that are not measured
+BUSY_FROM = 1.3  # wall over CPU time of one thread: from here on a ranking says nothing
+BUDGET_MS = 0.8  # CPU time of everything but the network
+Frames = Callable[[int], tuple[Image, Box]]
+
+
+class Clock(NamedTuple):
+    """Seconds; an argument, so that a test can own time."""
+
+    wall: Callable[[], float]
+    cpu: Callable[[], float]  # of this process, all its threads
+    sleep: Callable[[float], None]
+
+
+class Spent(NamedTuple):
+    """Seconds of wall and of CPU time."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def minus(self, other: Spent) -> Spent:
+        """What is left."""
+        return Spent(self.wall - other.wall, self.cpu - other.cpu)
+
+
+class Sample(NamedTuple):
+    """One update. ``crop`` and ``network`` are None for a tracker that has no network."""
+
+    update: Spent
+    crop: Spent | None
+    network: Spent | None
+
+    @property
+    def decode(self) -> Spent | None:
+        """All that is neither crop nor network."""
+        return self.update.minus(self.crop).minus(self.network) if self.crop and self.network else None
+
+    @property
+    def beside_network(self) -> Spent | None:
+        """What the budget is of."""
+        return self.update.minus(self.network) if self.network else None
+
+
+class Stopwatch:
+    """Adds up the stages of one update."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self.total: dict[str, Spent] = {}
+
+    def reset(self) -> None:
+        """Begin the next update."""
+        self.total = {}
+
+    def timed(self, stage: str, call: Callable[[], Any]) -> Any:
+        """Call, and add what it took to the stage."""
+        wall, cpu = self._clock.wall(), self._clock.cpu()
+        result = call()
+        before = self.total.get(stage, Spent())
+        self.total[stage] = Spent(before.wall + self._clock.wall() - wall, before.cpu + self._clock.cpu() - cpu)
+        return result
+
+
+class _TimedBackend:
+    def __init__(self, backend: Backend, watch: Stopwatch) -> None:
+        self.name = backend.name
+        self._backend, self._watch = backend, watch
+
+    def run(self, graph: str, *arrays: NDArray[Any]) -> dict[str, NDArray[Any]]:
+        result: dict[str, NDArray[Any]] = self._watch.timed("network", lambda: self._backend.run(graph, *arrays))
+        return result
+
+
+class _TimedRegion(SearchRegion):
+    def __init__(self, region: SearchRegion, watch: Stopwatch) -> None:
+        super().__init__(region.settings)
+        self._watch = watch
+
+    def search(self, image: Image, window: Window, *, adapt: bool = True) -> NDArray[np.uint8]:
+        cut = super().search
+        crop: NDArray[np.uint8] = self._watch.timed("crop", lambda: cut(image, window, adapt=adapt))
+        return crop
+
+
+class Subject:
+    """A tracker whose crops and network are timed, with its own place in the frames.
+
+    Trackers hold their backend and their search region as attributes; these are replaced by timed ones. One
+    that has neither is timed as a whole.
+    """
+
+    def __init__(self, tracker: Tracker, clock: Clock) -> None:
+        self._tracker, self._clock = tracker, clock
+        self._watch = Stopwatch(clock)
+        self._step = 0
+        self.stages = False
+        for name, value in list(vars(tracker).items()):
+            if isinstance(value, SearchRegion):
+                setattr(tracker, name, _TimedRegion(value, self._watch))
+                self.stages = True
+            elif hasattr(value, "run") and isinstance(getattr(value, "name", None), str):
+                setattr(tracker, name, _TimedBackend(value, self._watch))
+
+    def start(self, frames: Frames) -> None:
+        """Select the target and warm up."""
+        self._tracker.initialize(*frames(0))
+        for _ in range(WARM_UP):
+            self.step(frames)
+
+    def step(self, frames: Frames) -> Sample:
+        """One update on the next frame; making the frame is not measured."""
+        self._step += 1
+        image, _ = frames(self._step)
+        self._watch.reset()
+        wall, cpu = self._clock.wall(), self._clock.cpu()
+        self._tracker.update(image)
+        update = Spent(self._clock.wall() - wall, self._clock.cpu() - cpu)
+        if not self.stages:
+            return Sample(update, None, None)
+        return Sample(update, self._watch.total.get("crop", Spent()), self._watch.total.get("network", Spent()))
+
+
+def measure(
+    subjects: Mapping[str, Subject],
+    frames: Frames,
+    *,
+    calls: int,
+    rate: float | None,
+    seed: int,
+    clock: Clock,
+    on_call: Callable[[], None] | None = None,
+) -> dict[str, list[Sample]]:
+    """Samples of each tracker, after warm-up.
+
+    Args:
+        subjects: by name; they take turns in an order drawn anew each round.
+        frames: image and true box of a step; consecutive steps move the target a little.
+        calls: of each tracker, rounded up to whole turns.
+        rate: a camera's frames a second: the tracker waits for each; None: back to back.
+        seed: of the order.
+        clock: see :class:`Clock`.
+        on_call: for progress.
+    """
+    order = list(subjects)
+    shuffle = random.Random(seed).shuffle  # noqa: S311 - an order of turns is no secret
+    for subject in subjects.values():
+        subject.start(frames)
+    samples: dict[str, list[Sample]] = {name: [] for name in subjects}
+    due = clock.wall()
+    for _ in range(-(-calls // TURN)):
+        shuffle(order)
+        for name in order:
+            for _ in range(TURN):
+                if rate is not None:
+                    due = max(due + 1 / rate, clock.wall())  # a late one delays the next, none are made up
+                    clock.sleep(max(due - clock.wall(), 0.0))
+                samples[name].append(subjects[name].step(frames))
+                if on_call is not None:
+                    on_call()
+    return samples
+
+
+class Percentiles(NamedTuple):
+    """Milliseconds."""
+
+    p50: float
+    p95: float
+    p99: float
+
+
+class Summary(NamedTuple):
+    """Of one tracker in one run. The stages are CPU time; None without a network."""
+
+    wall: Percentiles
+    cpu: Percentiles
+    crop: Percentiles | None
+    network: Percentiles | None
+    decode: Percentiles | None
+    beside_network: Percentiles | None
+    wall_over_cpu: float  # of the medians
+
+
+def summarise(samples: Sequence[Sample]) -> Summary:
+    """Percentiles of a tracker's samples."""
+
+    def stage(name: str) -> Percentiles | None:
+        spent = [getattr(sample, name) for sample in samples]
+        return None if None in spent else _percentiles([each.cpu for each in spent])
+
+    wall = _percentiles([sample.update.wall for sample in samples])
+    cpu = _percentiles([sample.update.cpu for sample in samples])
+    return Summary(
+        wall,
+        cpu,
+        stage("crop"),
+        stage("network"),
+        stage("decode"),
+        stage("beside_network"),
+        wall.p50 / cpu.p50 if cpu.p50 > 0 else float("inf"),
+    )
+
+
+def ratios(summaries: Mapping[str, Summary], peers: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Median CPU time of each tracker over that of each peer of the same run."""
+    return {
+        name: {peer: own.cpu.p50 / summaries[peer].cpu.p50 for peer in peers if summaries[peer].cpu.p50 > 0}
+        for name, own in summaries.items()
+    }
+
+
+def _percentiles(seconds: Sequence[float]) -> Percentiles:
+    return Percentiles(*(float(value) for value in np.percentile(np.array(seconds) * 1e3, (50, 95, 99))))

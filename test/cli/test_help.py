@@ -23,6 +23,7 @@ HELP = {
     "help_track": ["track"],
     "help_models": ["models"],
     "help_evaluate": ["evaluate"],
+    "help_evaluate": ["evaluate"],
     "help_calibrate": ["calibrate", "confidence"],
     "help_prune": ["prune"],
 }

@@ -120,6 +120,10 @@ class SiamCar(nn.Module):
         """(B, 127, 127, 3) BGR -> kernel (B, C5, 6, 6)."""
         return (self.trunk(self.normalise(crop)),)
 
+    def respond(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Conv5 maps of template and search region -> as ``search``."""
+        return self.head(z, x)
+
     def search(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, S, S, 3) BGR and kernel -> logits (B, 2, M, M), (B, 1, M, M) and distances px: for training."""
         return self.head(kernels[0], self.trunk(self.normalise(crop)))

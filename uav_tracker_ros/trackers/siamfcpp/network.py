@@ -212,6 +212,10 @@ class SiamFCpp(nn.Module):
         """(B, 127, 127, 3) BGR -> kernels (B, A, 4, 4) of score and box."""
         return self.head.template(self.trunk(self.normalise(crop)))
 
+    def respond(self, z: Tensor, x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Conv5 maps of template and search region -> as ``search``."""
+        return self.head(self.head.template(z), x)
+
     def search(self, crop: Tensor, kernels: tuple[Tensor, ...]) -> tuple[Tensor, Tensor, Tensor]:
         """(B, S, S, 3) BGR and kernels -> logits (B, 1, M, M) twice and distances px (B, 4, M, M): for training."""
         return self.head(kernels, self.trunk(self.normalise(crop)))

@@ -23,7 +23,6 @@ HELP = {
     "help_track": ["track"],
     "help_models": ["models"],
     "help_evaluate": ["evaluate"],
-    "help_evaluate": ["evaluate"],
     "help_calibrate": ["calibrate", "confidence"],
     "help_prune": ["prune"],
 }

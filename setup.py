@@ -13,6 +13,7 @@ setup(
             "camera_node = uav_tracker_ros.nodes.camera_node:main",
             "tracker_node = uav_tracker_ros.nodes.tracker_node:main",
             "controller_node = uav_tracker_ros.nodes.controller_node:main",
+            "recorder_node = uav_tracker_ros.nodes.recorder_node:main",
             "simulator_node = uav_tracker_ros.nodes.simulator_node:main",
         ]
     },

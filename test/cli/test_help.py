@@ -20,10 +20,12 @@ HELP = {
     "help_control": ["control"],
     "help_control_engage": ["control", "engage"],
     "help_control_select": ["control", "select"],
+    "help_replay": ["replay"],
     "help_track": ["track"],
     "help_models": ["models"],
     "help_evaluate": ["evaluate"],
     "help_calibrate": ["calibrate", "confidence"],
+    "help_benchmark": ["benchmark"],
     "help_prune": ["prune"],
 }
 ERRORS = {

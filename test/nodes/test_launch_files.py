@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import sys
 import types
@@ -151,10 +152,14 @@ def test_every_argument_of_the_table_is_declared(stand_ins, file):
 @pytest.mark.parametrize(
     ("file", "given", "expected"),
     [
-        ("follow.launch.py", {}, ["tracker", "controller", "gate"]),
-        ("follow.launch.py", {"camera_source": "v4l2:/dev/video0"}, ["camera", "tracker", "controller", "gate"]),
-        ("sim.launch.py", {}, ["simulator", "tracker", "controller", "gate"]),
-        ("sim.launch.py", {"rviz": "true"}, ["simulator", "tracker", "controller", "gate", "rviz"]),
+        ("follow.launch.py", {}, ["recorder", "tracker", "controller", "gate"]),
+        (
+            "follow.launch.py",
+            {"record": "off", "camera_source": "v4l2:/dev/video0"},
+            ["camera", "tracker", "controller", "gate"],
+        ),
+        ("sim.launch.py", {}, ["recorder", "simulator", "tracker", "controller", "gate"]),
+        ("sim.launch.py", {"rviz": "true"}, ["recorder", "simulator", "tracker", "controller", "gate", "rviz"]),
         ("tracker.launch.py", {}, ["tracker"]),
         ("replay.launch.py", {"camera_source": "video:a.mp4"}, ["camera", "tracker"]),
     ],
@@ -174,7 +179,8 @@ def test_the_recording_must_be_named(stand_ins):
 
 def test_arguments_reach_nodes_and_gate(stand_ins):
     actions = started("follow.launch.py", namespace="one", max_speed="3", tracker="mil", use_sim_time="true")
-    tracker, controller, gate = actions
+    recorder, tracker, controller, gate = actions
+    assert json.loads(recorder.options["parameters"][-1]["record.options"])["max_speed"] == 3.0
     assert tracker.options["namespace"] == controller.options["namespace"] == "one"
     assert tracker.options["parameters"][-1]["tracker.name"] == "mil"
     assert controller.options["parameters"][-1]["follow.max_speed"] == 3.0
@@ -185,7 +191,7 @@ def test_arguments_reach_nodes_and_gate(stand_ins):
 
 
 def test_nothing_ends_the_gate_with_the_controller(stand_ins):
-    tracker, controller, gate = started("follow.launch.py")
+    tracker, controller, gate = started("follow.launch.py", record="off")
     assert tracker.options["respawn"] is True
     assert controller.options["respawn"] is False
     assert not gate.options.get("respawn")

@@ -28,12 +28,12 @@ def gate_option(options: LaunchOptions, name: str) -> str:
 @pytest.mark.parametrize(
     ("options", "names"),
     [
-        (LaunchOptions(), ["tracker", "controller", "gate"]),  # images from somebody else
-        (LaunchOptions(camera_source="sim"), ["simulator", "tracker", "controller", "gate"]),
-        (LaunchOptions(camera_source="video:a.mp4"), ["camera", "tracker", "controller", "gate"]),
+        (LaunchOptions(), ["recorder", "tracker", "controller", "gate"]),  # images from somebody else
+        (LaunchOptions(camera_source="sim", record="off"), ["simulator", "tracker", "controller", "gate"]),
+        (LaunchOptions(camera_source="video:a.mp4", record="off"), ["camera", "tracker", "controller", "gate"]),
         (
             LaunchOptions(camera_source="v4l2:/dev/video0", rviz=True),
-            ["camera", "tracker", "controller", "gate", "rviz"],
+            ["recorder", "camera", "tracker", "controller", "gate", "rviz"],
         ),
         (LaunchOptions(camera_source="folder:x", parts=("camera", "tracker")), ["camera", "tracker"]),
     ],
@@ -51,6 +51,7 @@ def test_gate_is_no_node_and_only_images_are_started_again():
 def test_end_of_the_simulation_comes_after_the_gate_and_that_after_the_controller():
     stage = {spec.name: spec.stop_stage for spec in process_table(LaunchOptions(camera_source="sim"))}
     assert stage["controller"] < stage["gate"] < stage["simulator"]
+    assert stage["gate"] < stage["recorder"]
 
 
 def test_gate_takes_every_word_of_its_row():

@@ -33,11 +33,12 @@ if TYPE_CHECKING:
 DEFAULT_OUT = Path("follow-out")  # this command's own: replaced by each run
 SIMULATED_FIELD_M = 1000.0  # radius of the fence in the simulated world, where nothing stands in the way
 SLOW_SHARE = 0.6  # of the images; a tracker that sees fewer loses what moves fast
+RECORD = "flight.mcap"  # written in its final place: it is wanted most after a flight that failed
 INTERRUPTED = "interrupted"
 CANCELED = 100  # the end that this command asks for itself
 
 
-@launch_arguments(omit=("rviz", "use_sim_time", "gate_socket", "wait_for_start"))
+@launch_arguments(omit=("rviz", "use_sim_time", "gate_socket", "wait_for_start", "record_to"))
 def follow(
     *,
     scenario: Annotated[
@@ -111,12 +112,13 @@ def follow(
     first_box = parse_box(box) if box is not None else None
     with OutputFolder(out or DEFAULT_OUT, overwrite=overwrite or out is None) as output:
         status.say("true boxes instead of a tracker" if true_boxes else f"tracker {name}: {why}")
+        options = dataclasses.replace(options, record_to=str(output.path.resolve() / RECORD))
         if direct:
             run = _fly_direct(options, settings, output, seconds=seconds, tracker="" if true_boxes else name)
         else:
             run = _fly_over_topics(options, settings, output, status, seconds=seconds, tracker=name, box=first_box)
         complete, reason = run.pop("complete"), run.pop("reason")
-        published = output.publish()
+        published = [path for path in (*output.publish(), output.path / RECORD) if path.is_file()]
     document.write({"schema": 1, "runs": [run]})
     _say(run, published, to=sys.stderr if document.to_stdout else sys.stdout)
     if reason == INTERRUPTED:
@@ -179,21 +181,24 @@ def _variant_tracker(options: LaunchOptions) -> str:
 def _fly_direct(
     options: LaunchOptions, settings: FollowSettings, output: OutputFolder, *, seconds: float, tracker: str
 ) -> dict[str, Any]:
+    from uav_tracker_ros.cli.direct_record import DirectRecord
     from uav_tracker_ros.simulation.closed_loop import fly
 
     if not options.stand_in:
         raise InvalidParameter(
             "--direct was given with --vehicle or --camera-source; it flies the simulation: drop one"
         )
-    record = fly(
-        options.scenario,
-        tracker=tracker or None,
-        seed=options.seed,
-        seconds=seconds,
-        settings=settings,
-        response=options.response,
-        true_boxes=not tracker,
-    )
+    with DirectRecord(output.path / RECORD, wanted=options.record != "off") as journal:
+        record = fly(
+            options.scenario,
+            tracker=tracker or None,
+            seed=options.seed,
+            seconds=seconds,
+            settings=settings,
+            response=options.response,
+            true_boxes=not tracker,
+            journal=journal,
+        )
     run = _write(record, settings, output)
     ended = record.end_code != 0
     return {**run, "complete": not ended, "reason": f"{record.end_code.name}, {record.end_message}"}

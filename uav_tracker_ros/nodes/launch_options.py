@@ -37,6 +37,9 @@ class LaunchOptions:
     use_sim_time: bool = setting(False, "nodes take stamps from /clock; the control loop never does")
     log_level: str = setting("info", "least severe message that is shown", choices=LOG_LEVELS)
     rviz: bool = setting(False, "open rviz2 with rviz/follow.rviz")
+    record: str = setting("mcap", "record the flight for replay and Foxglove", choices=("off", "mcap"))
+    record_to: str = setting("", "folder of the records, or a file that ends in .mcap; empty: ~/.ros/flights")
+    record_images: bool = setting(False, "record the images too, as JPEG, in a file of their own")
     # The follower's settings; None: the variant's. Units, ranges and meaning: FollowSettings.
     mode: str | None = None
     distance: float | None = None
@@ -89,7 +92,7 @@ class LaunchOptions:
     stand_in_port: int = setting(14540, "UDP port between the stand-in and the gate", low=1024, high=65535)
     gate_socket: str = setting("", "path of the socket between controller and gate; empty: one a user and namespace")
     parts: tuple[str, ...] = setting(
-        ("camera", "simulator", "tracker", "controller", "gate"), "which rows of the table are started"
+        ("recorder", "camera", "simulator", "tracker", "controller", "gate"), "which rows of the table are started"
     )
 
     @property

@@ -7,6 +7,8 @@ options). Values that the user left open come from ``config/base.yaml`` and, ove
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import os
 import tempfile
 from dataclasses import dataclass
@@ -62,6 +64,7 @@ def process_table(options: LaunchOptions) -> tuple[ProcessSpec, ...]:
     files = tuple(str(layer.path) for layer in layers if layer.path is not None)
     extra = tuple(pair for layer in layers for pair in layer.parameters)
     rows = (
+        *_recorder(options, files),
         *_image_source(options, files, settings),
         _tracker(options, files, extra),
         _controller(options, files, settings),
@@ -137,6 +140,24 @@ def _image_source(options: LaunchOptions, files: tuple[str, ...], settings: Foll
         ("follow.height", settings.height),
     ]
     row = _node(options, "simulator", executable="simulator_node", files=files, parameters=parameters, stop_stage=2)
+    return (row,)
+
+
+def _recorder(options: LaunchOptions, files: tuple[str, ...]) -> tuple[ProcessSpec, ...]:
+    if options.record == "off":
+        return ()
+    given = {
+        item.name: value
+        for item in dataclasses.fields(options)
+        if (value := getattr(options, item.name)) != item.default and item.name != "parts"
+    }
+    parameters: list[tuple[str, Value]] = [
+        ("record.to", options.record_to),
+        ("record.images", options.record_images),
+        ("record.options", json.dumps(given, sort_keys=True)),
+    ]
+    # First to start, for the controller's journal; last to end, for the braking.
+    row = _node(options, "recorder", executable="recorder_node", files=files, parameters=parameters, stop_stage=2)
     return (row,)
 
 

@@ -18,6 +18,10 @@ except ImportError:  # Humble
 # A late subscriber (a new terminal, RViz) gets the last message at once.
 LATCHED = QoSProfile(depth=1, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
+# A recorder that starts some seconds later still gets the journal from its first batch: 30 s at 50 Hz.
+JOURNAL_TOPIC = "follow/journal"
+JOURNAL = QoSProfile(depth=1500, durability=DurabilityPolicy.TRANSIENT_LOCAL)
+
 # Matches every publisher; with a depth of 1 a slow reader sees the newest image, not a queue of old ones
 # (measured with a callback of 150 ms: 17 ms old instead of 312 ms at depth 10).
 NEWEST_IMAGE = QoSProfile(depth=1, reliability=ReliabilityPolicy.BEST_EFFORT)

@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 from collections import deque
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import numpy as np
 from uav_tracker_ros.flight import GateState
 from uav_tracker_ros.following.control_law import DEFAULT_VELOCITY_GAIN
 from uav_tracker_ros.following.follower import Follower
+from uav_tracker_ros.following.journal import JournaledFollower
 from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal, TargetMeasurement
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.geometry import Intrinsics
@@ -43,6 +45,7 @@ LATENCY_JITTER = 0.15  # share of the latency, either way
 CLOCK_OFFSET_S = 0.005  # image clock minus attitude clock: nobody's clocks agree
 EPOCH_S = 100.0  # the loop's clock does not begin at 0
 FRAME_ID = "camera_optical"
+Journal = Callable[[float, str], None]
 WIDTH, HEIGHT, HFOV = 640, 480, math.radians(70)
 _ACTIVE = (FollowPhase.ENGAGING, FollowPhase.FOLLOWING)
 _LOST = (FollowPhase.COASTING, FollowPhase.SEARCHING, FollowPhase.HOLD)
@@ -58,6 +61,7 @@ class ClosedLoop:
         seed: of every random part.
         response: of the vehicle, ``sih`` or ``design``.
         latency_s: mean time from exposure to the follower.
+        journal: gets the loop's clock (s) and what the follower was told in each cycle (``following.journal``).
     """
 
     def __init__(
@@ -68,6 +72,7 @@ class ClosedLoop:
         seed: int,
         response: str,
         latency_s: float,
+        journal: Journal | None = None,
     ):
         self.scenario = scenario
         self.settings = settings = dataclasses.replace(settings, allow_engage=True)
@@ -77,7 +82,8 @@ class ClosedLoop:
         bounds = Bounds(settings.min_altitude, settings.max_altitude, settings.fence_radius)
         gate_settings = GateSettings(limits=settings.limits, bounds=bounds, allow_engage=True)
         self.gate = Gate(gate_settings, AutopilotLink(self.autopilot, seed))
-        self.follower = Follower(settings)
+        self.follower = Follower(settings) if journal is None else JournaledFollower(settings)
+        self._journal = journal
         intrinsics = Intrinsics.from_hfov(WIDTH, HEIGHT, HFOV)
         self.follower.set_camera(intrinsics, FRAME_ID)
         renderer = Renderer(self.world, intrinsics, math.radians(settings.camera_pitch_deg), seed)
@@ -152,6 +158,8 @@ class ClosedLoop:
         if out.setpoint is not None:
             self.gate.send(out.setpoint)
             self.gate.step(now)
+        if self._journal is not None and isinstance(self.follower, JournaledFollower):
+            self._journal(now, self.follower.batch())
         if self._goal_accepted:
             self.end = (out.report.end_code, out.report.end_message)
         self.recorder.control(
@@ -164,7 +172,7 @@ class ClosedLoop:
         )
 
 
-def fly(
+def fly(  # noqa: PLR0913 - what decides about one flight, by keyword
     scenario: Scenario | str,
     *,
     tracker: str | None = None,
@@ -174,6 +182,7 @@ def fly(
     response: str = "sih",
     latency_s: float = 0.15,
     true_boxes: bool = False,
+    journal: Journal | None = None,
 ) -> FlightRecord:
     """Fly one scenario.
 
@@ -187,6 +196,7 @@ def fly(
         response: of the vehicle, ``sih`` (as PX4 was measured) or ``design``.
         latency_s: mean time from exposure to the follower, s.
         true_boxes: leave out the tracker.
+        journal: as :class:`ClosedLoop` takes it.
 
     Returns:
         The flight; ``metrics`` has the fields of a run in ``uav-tracker follow --json``.
@@ -197,7 +207,7 @@ def fly(
     scenario = scenarios.get(scenario) if isinstance(scenario, str) else scenario
     settings = default_settings(scenario) if settings is None else settings
     boxes = None if true_boxes else tracker
-    loop = ClosedLoop(scenario, settings, boxes, seed, response, latency_s)
+    loop = ClosedLoop(scenario, settings, boxes, seed, response, latency_s, journal)
     seconds = scenario.seconds if seconds is None else seconds
     while loop.time < seconds:
         loop.step()

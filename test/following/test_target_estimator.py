@@ -123,7 +123,7 @@ def test_a_moved_origin_moves_the_target_alone():
     scene = Scene(lambda t: (0.0, 0.0))
     scene.run(0, 2)
     before = scene.estimator.predict(2.0)
-    scene.estimator.shift(np.array([3.0, -1.0]))
+    scene.estimator.shift(np.array([3.0, -1.0, 0.2]))
     after = scene.estimator.predict(2.0)
     assert after.position_ne - before.position_ne == pytest.approx([3, -1])
     assert after.velocity_ne == pytest.approx(before.velocity_ne)

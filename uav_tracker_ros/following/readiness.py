@@ -13,7 +13,7 @@ from uav_tracker_ros.following.target_watch import TargetWatch
 from uav_tracker_ros.following.telemetry_buffer import Array
 
 ATTITUDE_AGE_MAX = 0.5  # s; older: nothing is known of the vehicle
-COAST_AGE_MAX = 0.15  # s; older: boxes cannot be placed
+COAST_AGE_MAX = 0.13  # s; older: boxes cannot be placed. Seen in the next turn of the loop: within 0.15 s
 CLOCK_ERROR_MAX = 0.03  # s, 1 sigma
 TARGET_AGE_MAX = 1.0  # s without any message: nobody tracks
 LATENCY_WARN, LATENCY_SPOTLIGHT, LATENCY_HOLD = 0.4, 0.8, 1.5  # s

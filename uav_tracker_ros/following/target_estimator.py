@@ -105,9 +105,11 @@ class TargetEstimator:
         self.started, self.stamp = False, -math.inf
         self._known.clear()
 
-    def shift(self, delta_ne: Array) -> None:
-        """The autopilot moved its origin by ``delta_ne`` (m): positions follow, nothing else changes."""
-        self._bank.means[:, _P] += delta_ne
+    def shift(self, delta_ned: Array) -> None:
+        """The autopilot moved its origin by ``delta_ned`` (m): positions and ground follow, nothing else changes."""
+        self._bank.means[:, _P] += delta_ned[:2]
+        self._bank.means[:, GROUND] += delta_ned[2]
+        self._ground_z += float(delta_ned[2])
         self._known.clear()
 
     def locate(self, edges: Array, pose: CameraPose) -> Array | None:

@@ -22,7 +22,7 @@ from uav_tracker_ros.following.telemetry_buffer import Array, TelemetryBuffer, V
 from uav_tracker_ros.geometry import Intrinsics, TargetState
 
 ATTITUDE_WAIT_S = 0.03  # a box waits this long for the attitude of its exposure
-LOST_AFTER_S = 0.25  # beside the latency: no accepted box for longer is a loss
+LOST_AFTER_S = 0.23  # beside the latency: no accepted box for longer is a loss, seen a turn later, within 0.25 s
 LOW_CONFIDENCE = 0.3
 LOW_FRAMES = 5  # in a row
 CONFIRM_FRAMES = 5  # of a fresh selection, before it counts
@@ -105,7 +105,7 @@ class TargetWatch:
     def shift(self, delta_ned: Array) -> None:
         """The autopilot moved its origin (m)."""
         if self.estimator is not None:
-            self.estimator.shift(delta_ned[:2])
+            self.estimator.shift(delta_ned)
 
     @property
     def confirmed(self) -> bool:

@@ -20,7 +20,7 @@ EXTRAPOLATE_S = 0.04  # body rates predict an attitude for two sample periods, n
 POSITION_EXTRAPOLATE_S = 0.3  # velocity predicts a position to some cm for this long
 # A step of the position that velocity cannot explain: the autopilot moved its origin. The counter that says so comes
 # in another message, up to 0.1 s later: then the step is no longer between the two newest samples.
-JUMP_M = 0.3
+JUMP_M = 0.1
 FUTURE_S = 0.05  # a sample from later than its arrival: the clock mapping jumped
 
 

@@ -7,7 +7,9 @@ import numpy as np
 import pytest
 
 from uav_tracker_ros.geometry import Box
-from uav_tracker_ros.training.scenes.pairs import SEARCH_PX, PairSampler, Window, context_side, crop, map_box
+from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion
+from uav_tracker_ros.training.scenes.cropping import Cut, Window, context_side, crop, map_box
+from uav_tracker_ros.training.scenes.pairs import PairSampler
 from uav_tracker_ros.training.scenes.pictures import Clip, Cutout, Pictures, Still
 
 
@@ -52,8 +54,8 @@ def test_scales_are_centred_on_one(pictures: Pictures) -> None:
     logs: dict[str, list[float]] = {}
     for _ in range(300):
         pair = sampler.draw()
-        assert pair.template.shape == (128, 128, 3)
-        assert pair.search.shape == (SEARCH_PX, SEARCH_PX, 3)
+        assert pair.templates[0].shape == (128, 128, 3)
+        assert pair.search.shape == (256, 256, 3)
         if np.isfinite(pair.box).all():
             w, h = (pair.box[2:] - pair.box[:2]).tolist()
             logs.setdefault(pair.source, []).append(math.log(context_side(w, h) / 128))
@@ -69,3 +71,30 @@ def test_the_same_seed_gives_the_same_pairs(pictures: Pictures) -> None:
         a, b = first.draw(), second.draw()
         assert np.array_equal(a.search, b.search)
         assert np.array_equal(a.box, b.box, equal_nan=True)
+
+
+def test_a_sample_depends_on_seed_and_index_alone(pictures: Pictures) -> None:
+    first, second = PairSampler(pictures, seed=5), PairSampler(pictures, seed=5)
+    second.draw()
+    for sampler in (first, second):
+        sampler.seek(17)
+    assert np.array_equal(first.draw().search, second.draw().search)
+
+
+@pytest.mark.parametrize("family", ["siamfcpp", "siamcar", "dsatrack", "siamfcpp_lite0"])
+def test_the_target_has_the_size_that_the_family_s_tracker_shows(pictures: Pictures, family: str) -> None:
+    settings = SETTINGS[family]
+    cut = Cut.of(settings, margin_px=(16, 40))
+    sampler = PairSampler(pictures, seed=3, cut=cut, moments=2, light=False)
+    # what the tracker's own window makes of a 60 x 40 target
+    window = SearchRegion(settings).search_window(Box(180, 140, 60, 40))
+    expected = cut.target_side(60 * window.scale, 40 * window.scale)
+    logs = []
+    for _ in range(120):
+        pair = sampler.draw()
+        assert [template.shape[0] for template in pair.templates] == [cut.template_px + 32] * 2
+        assert pair.search.shape[0] == cut.search_px + 80
+        if np.isfinite(pair.box).all():
+            w, h = (pair.box[2:] - pair.box[:2]).tolist()
+            logs.append(math.log(cut.target_side(w, h) / expected))
+    assert abs(np.mean(logs)) < 4 * np.std(logs) / math.sqrt(len(logs)) + 0.03

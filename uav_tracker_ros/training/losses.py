@@ -41,6 +41,39 @@ def balanced_bce(logits: Tensor, labels: Tensor, weights: Tensor) -> Tensor:
     return 0.5 * mean_positive + 0.5 * mean_negative + hard
 
 
+def focal(logits: Tensor, labels: Tensor, weights: Tensor, *, alpha: float = 0.25, gamma: float = 2.0) -> Tensor:
+    """Focal loss of a map, summed over cells, a positive (Lin et al., ICCV 2017, eq. 5)."""
+    loss = F.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    right = torch.exp(-loss)
+    share = alpha * labels + (1 - alpha) * (1 - labels)
+    total: Tensor = (share * (1 - right) ** gamma * loss * weights).sum() / (labels * weights).sum().clamp(min=1)
+    return total
+
+
+def inside_labels(boxes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
+    """Cells strictly inside the box, and how central they are (SiamFC++, eq. 2).
+
+    Args:
+        boxes: (B, 4) left, top, right, bottom px; NaN: the target is not there.
+        points: (2, H, W) px of the cells.
+
+    Returns:
+        Labels (B, H, W) of 0 and 1, and centre-ness (B, H, W) in 0 to 1, 0 outside.
+    """
+    low, high = points[None] - boxes[:, :2, None, None], boxes[:, 2:, None, None] - points[None]
+    reach = torch.stack([low, high], 2)  # (B, axis, side, H, W)
+    labels = (reach > 0).flatten(1, 2).all(1)  # a comparison with NaN is False
+    nearest, farthest = reach.amin(2).clamp(min=0), reach.amax(2).clamp(min=1e-3)
+    central = (nearest / farthest).nan_to_num(0.0).prod(1).clamp(0, 1).sqrt()
+    return labels.float(), central * labels
+
+
+def excess_bce(logits: Tensor, wanted: Tensor) -> Tensor:
+    """Cross-entropy against probabilities, without what even a perfect answer costs; one number an entry."""
+    entropy = F.binary_cross_entropy(wanted, wanted, reduction="none")
+    return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none") - entropy
+
+
 def paired_iou(a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
     """IoU and GIoU of boxes (..., 4) as left, top, right, bottom (Rezatofighi et al., CVPR 2019)."""
     low, high = torch.maximum(a[..., :2], b[..., :2]), torch.minimum(a[..., 2:], b[..., 2:])

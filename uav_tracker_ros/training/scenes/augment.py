@@ -29,6 +29,11 @@ def degrade(image: Picture, rng: Generator, strength: float) -> Picture:
     if rng.random() < 0.3 * strength:
         noise = rng.normal(0, rng.uniform(1, 8), image.shape).astype(np.float32)
         image = np.clip(image + noise, 0, 255).astype(np.uint8)
+    return compress(image, rng, strength)
+
+
+def compress(image: Picture, rng: Generator, strength: float) -> Picture:
+    """JPEG blocks."""
     if rng.random() < 0.3 * strength:
         quality = int(rng.uniform(35, 90))
         image = decode(cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1])
@@ -58,21 +63,51 @@ def line_blur(image: Picture, rng: Generator) -> Picture:
     return cv2.filter2D(image, -1, kernel / kernel.sum())
 
 
-def augment_pair(template: Picture, search: Picture, rng: Generator, strength: float) -> tuple[Picture, Picture]:
-    """Both crops as a camera would have given them: some changes are shared, most are not."""
-    if rng.random() < 0.12:
-        template, search = (
-            cv2.cvtColor(cv2.cvtColor(x, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR) for x in (template, search)
-        )
-        if rng.random() < 0.2:
-            template, search = 255 - template, 255 - search
-    template, search = photometry(template, rng, strength), photometry(search, rng, strength)
-    if rng.random() < 0.45:
-        factor = rng.uniform(1, 4.5)
-        template = lose_resolution(template, factor * rng.uniform(0.75, 1.25))
-        search = lose_resolution(search, factor * rng.uniform(0.75, 1.25))
+def augment_pair(
+    templates: tuple[Picture, ...], search: Picture, rng: Generator, strength: float
+) -> tuple[tuple[Picture, ...], Picture]:
+    """All crops as a camera would have given them: some changes are shared, most are not."""
+    templates, search = _shared_changes(templates, search, rng)
+    templates = tuple(photometry(template, rng, strength) for template in templates)
+    search = photometry(search, rng, strength)
     if rng.random() < 0.3 * strength:
         search = line_blur(search, rng)
     if rng.random() < 0.08 * strength:
-        template = line_blur(template, rng)
-    return degrade(template, rng, strength), degrade(search, rng, strength)
+        templates = tuple(line_blur(template, rng) for template in templates)
+    return tuple(degrade(template, rng, strength) for template in templates), degrade(search, rng, strength)
+
+
+def degrade_pair(
+    templates: tuple[Picture, ...], search: Picture, rng: Generator, strength: float
+) -> tuple[tuple[Picture, ...], Picture]:
+    """What the training device does not draw: grey, loss of resolution, JPEG."""
+    templates, search = _shared_changes(templates, search, rng)
+    return tuple(compress(template, rng, strength) for template in templates), compress(search, rng, strength)
+
+
+def _shared_changes(
+    templates: tuple[Picture, ...], search: Picture, rng: Generator
+) -> tuple[tuple[Picture, ...], Picture]:
+    if rng.random() < 0.12:
+        templates, search = tuple(_grey(template) for template in templates), _grey(search)
+        if rng.random() < 0.2:
+            templates, search = tuple(255 - template for template in templates), 255 - search
+    if rng.random() < 0.45:
+        factor = rng.uniform(1, 4.5)
+        templates = tuple(lose_resolution(template, factor * rng.uniform(0.75, 1.25)) for template in templates)
+        search = lose_resolution(search, factor * rng.uniform(0.75, 1.25))
+    return templates, search
+
+
+def _grey(image: Picture) -> Picture:
+    return cv2.cvtColor(cv2.cvtColor(image, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR)
+
+
+def augment_one(image: Picture, rng: Generator, strength: float) -> Picture:
+    """One crop by itself, milder than a pair's: grey, photometry, loss of resolution, noise."""
+    if rng.random() < 0.1:
+        image = _grey(image)
+    image = photometry(image, rng, strength)
+    if rng.random() < 0.3:
+        image = lose_resolution(image, rng.uniform(1, 4))
+    return degrade(image, rng, strength)

@@ -9,67 +9,87 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from uav_tracker_ros.training.scenes.cropping import Cut
 from uav_tracker_ros.training.scenes.pictures import Cutout, Picture, Pictures, decode
-
-TEMPLATE_PX, SEARCH_PX = 128, 256
-_CONTEXT_PX = 128  # context side of the target in the template, and in a search crop of the right scale
 
 
 class Composer:
-    """Makes one pair at a time; random numbers come from the sampler's generator."""
+    """Makes one sample at a time; random numbers come from the sampler's generator."""
 
-    def __init__(self, pictures: Pictures, rng: Generator) -> None:
-        self.cutouts, self.backgrounds, self.rng = pictures.cutouts, pictures.backgrounds, rng
+    def __init__(self, pictures: Pictures, rng: Generator, cut: Cut) -> None:
+        self.cutouts, self.backgrounds, self.rng, self.cut = pictures.cutouts, pictures.backgrounds, rng, cut
         self.by_kind: dict[str, list[int]] = {}
         for number, cutout in enumerate(pictures.cutouts):
             self.by_kind.setdefault(cutout.kind, []).append(number)
 
-    def pair(self, scale: float, shift: NDArray[np.float64]) -> tuple[Picture, Picture, NDArray[np.float32]]:
-        """Template, search and the target's box in the search.
+    def pair(
+        self, scale: float, shift: NDArray[np.float64], moments: int = 1
+    ) -> tuple[tuple[Picture, ...], Picture, NDArray[np.float32]]:
+        """Templates, search and the target's box in the search, all with the cut's margins.
 
         Args:
             scale: size of the search window against the right one.
             shift: of the target from the middle, in halves of the search crop's side.
+            moments: templates.
         """
-        rng = self.rng
-        number = int(rng.integers(len(self.cutouts)))
-        target = self.cutouts[number]
-        later = self.cutouts[int(rng.choice(self.by_kind[target.kind]))] if _is_sequence(target) else target
+        rng, cut = self.rng, self.cut
+        target = self.cutouts[int(rng.integers(len(self.cutouts)))]
+        later = self._other_frame(target)
         turn = rng.uniform(-math.pi, math.pi) if rng.random() < 0.3 else rng.uniform(-0.3, 0.3)
-        first, second = self._two_backgrounds()
-        size = _size_in_context(target, turn)
-        for _ in range(int(rng.integers(1, 3)) if rng.random() < 0.5 else 0):
-            self._paste(
-                first, self._distractor(target), size * math.exp(rng.uniform(-0.5, 0.5)), rng.uniform(0, TEMPLATE_PX, 2)
-            )
-        self._paste(first, target, size, TEMPLATE_PX / 2 + rng.uniform(-5, 5, 2), turn)
+        backgrounds = self._backgrounds(moments)
+        templates, second = backgrounds[:-1], backgrounds[-1]
+        for number, first in enumerate(templates):
+            seen = target if number == 0 else self._other_frame(target)
+            self._template(first, seen, turn + (rng.uniform(-0.2, 0.2) if number else 0.0))
         later_turn = turn + rng.uniform(-0.35, 0.35)
-        later_size = _size_in_context(later, later_turn) / scale
-        centre = SEARCH_PX / 2 + shift * SEARCH_PX / 2
+        later_size = self._size(later, later_turn, cut.search_unit_px) / scale
+        canvas = cut.search_canvas_px
+        centre = canvas / 2 + shift * cut.search_px / 2
         if rng.random() < 0.75:
             for _ in range(int(rng.integers(0, 6))):
-                place = rng.uniform(0, SEARCH_PX, 2)
+                place = rng.uniform(0, canvas, 2)
                 self._paste(second, self._distractor(target), later_size * math.exp(rng.uniform(-0.5, 0.5)), place)
         if rng.random() < 0.06:
-            return first, second, np.full(4, np.nan, np.float32)
+            return tuple(templates), second, np.full(4, np.nan, np.float32)
         aspect = math.exp(rng.uniform(-0.18, 0.18))
         box = self._paste(second, later, later_size, centre, later_turn, aspect=aspect)
         if rng.random() < 0.2:
             self._occlude(second, box)
-        return first, second, box
+        return tuple(templates), second, box
 
-    def _two_backgrounds(self) -> tuple[Picture, Picture]:
-        rng = self.rng
+    def _other_frame(self, target: Cutout) -> Cutout:
+        return self.cutouts[int(self.rng.choice(self.by_kind[target.kind]))] if _is_sequence(target) else target
+
+    def _template(self, canvas: Picture, target: Cutout, turn: float) -> None:
+        rng, size = self.rng, self._size(target, turn, self.cut.template_unit_px)
+        for _ in range(int(rng.integers(1, 3)) if rng.random() < 0.5 else 0):
+            place = rng.uniform(0, canvas.shape[0], 2)
+            self._paste(canvas, self._distractor(target), size * math.exp(rng.uniform(-0.5, 0.5)), place)
+        self._paste(canvas, target, size, canvas.shape[0] / 2 + rng.uniform(-5, 5, 2), turn)
+
+    def _backgrounds(self, moments: int) -> list[Picture]:
+        """One for each template and one for the search: places near each other, a quarter of them elsewhere."""
+        rng, cut = self.rng, self.cut
         image = decode(self.backgrounds[int(rng.integers(len(self.backgrounds)))])
         zoom, turn = rng.uniform(0.5, 3), rng.uniform(-math.pi, math.pi)
         place = rng.uniform(0.2, 0.8, 2) * (image.shape[1], image.shape[0])
-        template = _window(image, place, TEMPLATE_PX * zoom / 2, turn, TEMPLATE_PX)
+        views, size = [], cut.template_canvas_px
+        for number in range(moments):
+            moved = place + (rng.uniform(-20, 20, 2) if number else 0.0)
+            views.append(_window(image, moved, size * zoom / 2, turn, size))
         if rng.random() < 0.25:
             image = decode(self.backgrounds[int(rng.integers(len(self.backgrounds)))])
             place = rng.uniform(0.2, 0.8, 2) * (image.shape[1], image.shape[0])
-        moved = place + rng.uniform(-20, 20, 2)
-        search = _window(image, moved, SEARCH_PX * zoom / 2, turn + rng.uniform(-0.35, 0.35), SEARCH_PX)
-        return template, search
+        moved, size = place + rng.uniform(-20, 20, 2), cut.search_canvas_px
+        views.append(_window(image, moved, size * zoom / 2, turn + rng.uniform(-0.35, 0.35), size))
+        return views
+
+    def _size(self, cutout: Cutout, turn: float, unit_px: float) -> float:
+        """Longer side (px) of a cut-out that, turned, has a target's square of ``unit_px``."""
+        unit = 1.0 / max(cutout.rgba.shape[:2])
+        linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) * unit
+        left, top, right, bottom = _bounds(cutout.rgba, linear, np.zeros(2)).tolist()
+        return unit_px / self.cut.target_side(right - left, bottom - top)
 
     def _distractor(self, target: Cutout) -> Cutout:
         same = [number for number in self.by_kind[target.kind] if self.cutouts[number] is not target]
@@ -114,7 +134,8 @@ class Composer:
         w, h = (box[2:] - box[:2]) * rng.uniform(0.25, 0.8, 2)
         x, y = (box[:2] + rng.uniform(0, 1, 2) * (box[2:] - box[:2])).tolist()
         image = decode(self.backgrounds[int(rng.integers(len(self.backgrounds)))])
-        patch = _window(image, rng.uniform(0.2, 0.8, 2) * (image.shape[1], image.shape[0]), SEARCH_PX, 0.0, SEARCH_PX)
+        size = canvas.shape[0]
+        patch = _window(image, rng.uniform(0.2, 0.8, 2) * (image.shape[1], image.shape[0]), size, 0.0, size)
         mask = np.zeros(canvas.shape[:2], np.uint8)
         cv2.ellipse(
             mask, (int(x), int(y)), (max(1, int(w / 2)), max(1, int(h / 2))), rng.uniform(0, 180), 0, 360, 255, -1
@@ -133,16 +154,6 @@ def _bounds(rgba: Picture, linear: NDArray[np.float64], offset: NDArray[np.float
     points = linear @ np.stack([xs, ys]) + offset[:, None] + 0.5
     reach = np.abs(linear).sum(1) / 2
     return np.concatenate([points.min(1) - reach, points.max(1) + reach]).astype(np.float32)
-
-
-def _size_in_context(cutout: Cutout, turn: float) -> float:
-    """Longer side (px) of a cut-out that, turned, has a context side of 128 px."""
-    unit = 1.0 / max(cutout.rgba.shape[:2])
-    linear = np.array([[math.cos(turn), -math.sin(turn)], [math.sin(turn), math.cos(turn)]]) * unit
-    left, top, right, bottom = _bounds(cutout.rgba, linear, np.zeros(2)).tolist()
-    w, h = right - left, bottom - top
-    pad = (w + h) / 2
-    return _CONTEXT_PX / math.sqrt((w + pad) * (h + pad))
 
 
 def _window(image: Picture, place: NDArray[np.float64], side: float, turn: float, out_px: int) -> Picture:

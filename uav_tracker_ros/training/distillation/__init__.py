@@ -1,0 +1,1 @@
+"""Learning from a larger network: knows features, maps and masks, not families."""

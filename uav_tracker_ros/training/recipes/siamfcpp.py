@@ -1,0 +1,150 @@
+"""The recipes of ``siamfcpp``, ``p_siamfcpp`` and ``ps_siamfcpp``, read top to bottom.
+
+First ``siamfcpp_trunk``: the trunk learns the features of an ImageNet network, for tracking alone cannot teach it
+from noise with few pictures. Then ``siamfcpp``: trunk and head learn to track from pairs. Losses after SiamFC++
+(Xu et al., AAAI 2020, section 3.3): focal on the cells inside the box, -ln IoU and centre-ness on the positives.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+
+from uav_tracker_ros.trackers.search_region import SETTINGS
+from uav_tracker_ros.trackers.siamfcpp import decoding
+from uav_tracker_ros.trackers.siamfcpp.graphs import OUTPUTS
+from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, WIDTHS, SiamFCpp, Trunk, cell_points, decode, map_cells
+from uav_tracker_ros.training import losses
+from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
+from uav_tracker_ros.training.distillation.trunk import CROP_PX, TrunkDistiller, load_teacher
+from uav_tracker_ros.training.lesson import Part, Schedule
+from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
+from uav_tracker_ros.training.scenes.cropping import Cut
+from uav_tracker_ros.training.scenes.crops import CropSource
+from uav_tracker_ros.training.scenes.pictures import Pictures
+from uav_tracker_ros.training.scenes.samples import PairSource
+from uav_tracker_ros.training.validation import DeviceGraphs, GraphFunction, SiameseKind, judge_tracker
+
+TRUNK_SCHEDULE = Schedule(samples=1_000_000, batch=512, rate=2e-3, decay=1e-2, clip=5.0)
+PAIR_SCHEDULE = Schedule(samples=800_000, batch=128, rate=6e-4, warm_up=500)
+TUNE_SCHEDULE = Schedule(samples=200_000, batch=128, rate=3e-4, warm_up=200)  # after pruning: a quarter, half the rate
+
+_CROP_MARGIN_PX = 8
+_JUDGED_CROPS = 96
+TRUNK_SHARE = 0.3  # of the rate: the distilled trunk should not forget
+KIND = SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS)
+
+
+class TrunkLesson(TrunkDistiller):
+    """Feature distillation of the full-width trunk."""
+
+    def __init__(self, teacher: Path, judged: Pictures) -> None:
+        super().__init__(Trunk(), load_teacher(torch.load(teacher, weights_only=True)))
+        self._judged = judged
+
+    @property
+    def student(self) -> nn.Module:
+        """The trunk alone."""
+        return self.trunk
+
+    def source(self, pictures: Pictures, seed: int) -> CropSource:
+        """Random crops of every picture."""
+        return CropSource(pictures, seed, CROP_PX + 2 * _CROP_MARGIN_PX)
+
+    def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+        """A little shift, zoom and light, the mirror image of half of them."""
+        moves = draw_moves(generator, len(batch["crop"]), _CROP_MARGIN_PX / 2, 0.04)
+        views = light(cut_views(batch["crop"], moves, CROP_PX), generator, 0.3)
+        return {"crop": views.permute(0, 2, 3, 1)}
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Distance to the teacher."""
+        return self.loss(batch["crop"])
+
+    def parts(self) -> list[Part]:
+        """Trunk and projections alike."""
+        return [Part(self.parameters(), 1.0)]
+
+    def judge(self, deadline: float) -> dict[str, float]:
+        """Squared error on crops of validation clips, which no step has seen; the figure is its negative."""
+        source = CropSource(self._judged, 0, CROP_PX)
+        crops = torch.stack([torch.from_numpy(source.draw(number)["crop"]) for number in range(_JUDGED_CROPS)])
+        parts: list[dict[str, Tensor]] = []
+        with torch.no_grad():
+            for some in crops.split(16):
+                if time.monotonic() > deadline:
+                    return {}
+                parts.append(self.loss(some.to(self.mean.device))[1])
+        figures = {f"val_{name}": float(torch.stack([part[name] for part in parts]).mean()) for name in parts[0]}
+        return {"figure": -figures["val_mse8"] - figures["val_mse16"], **figures}
+
+
+class PairLesson(nn.Module):
+    """Trunk and head learn to track.
+
+    Args:
+        name: row of the network's widths.
+        judged: validation clips.
+    """
+
+    points: Tensor
+
+    def __init__(self, name: str, judged: Pictures) -> None:
+        super().__init__()
+        self.network = SiamFCpp(WIDTHS[name])
+        self.batches = PairBatches(Cut.of(SETTINGS["siamfcpp"], MARGIN_PX))
+        self.register_buffer("points", cell_points(map_cells(SEARCH_PX)), persistent=False)
+        self._judged = judged
+
+    @property
+    def student(self) -> nn.Module:
+        """The whole network."""
+        return self.network
+
+    def source(self, pictures: Pictures, seed: int) -> PairSource:
+        """Composites, stills and clips."""
+        return self.batches.source(pictures, seed)
+
+    def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+        """See :meth:`PairBatches.prepare`."""
+        return self.batches.prepare(batch, generator)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of the three outputs."""
+        kernels = self.network.template(batch["templates"][:, 0])
+        return pair_loss(self.network.search(batch["search"], kernels), batch, self.points)
+
+    def parts(self) -> list[Part]:
+        """The trunk learns slower."""
+        return [Part(self.network.trunk.parameters(), TRUNK_SHARE), Part(self.network.head.parameters(), 1.0)]
+
+    def judge(self, deadline: float) -> dict[str, float]:
+        """One pass over the validation clips, and the scale response."""
+        network = self.network
+        graphs: dict[str, GraphFunction] = {
+            "template": (network.template, ("score_kernel", "box_kernel")),
+            "track": (lambda crop, *kernels: network.track(crop, kernels), OUTPUTS),
+        }
+        backend = DeviceGraphs(graphs, self.points.device)
+        return judge_tracker(KIND, backend, self._judged.clips, deadline)
+
+
+def pair_loss(
+    outputs: tuple[Tensor, Tensor, Tensor], batch: dict[str, Tensor], points: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Loss of score and centre-ness logits and distances (px), in fp32, and what the log shows of it."""
+    score, centerness, distances = (values.float() for values in outputs)
+    labels, central = losses.inside_labels(batch["box"], points)
+    score_loss = losses.focal(score[:, 0], labels, torch.ones_like(labels))
+    chosen = labels.nonzero(as_tuple=True)
+    wanted = batch["box"][chosen[0]]
+    iou, _ = losses.paired_iou(decode(distances).permute(0, 2, 3, 1)[chosen], wanted)
+    share = batch["box_weight"][chosen[0]]
+    box_loss = (-iou.clamp(min=1e-3).log() * share).sum() / share.sum().clamp(min=1)
+    center_loss = losses.excess_bce(centerness[:, 0][chosen], central[chosen]).sum() / max(1, len(wanted))
+    total = score_loss + 3 * box_loss + center_loss
+    figures = {"score": score_loss, "box": box_loss, "center": center_loss, "iou": iou.sum() / max(1, len(iou))}
+    return total, {name: figure.detach() for name, figure in figures.items()}

@@ -1,0 +1,149 @@
+"""One session of training, from options to saved weights."""
+
+from __future__ import annotations
+
+import math
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import cv2
+import torch
+from torch import nn
+
+from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
+from uav_tracker_ros.trackers.weights import load_state
+from uav_tracker_ros.training import checkpoint
+from uav_tracker_ros.training.engine import Engine, RunSettings
+from uav_tracker_ros.training.lesson import Lesson, Schedule
+from uav_tracker_ros.training.options import TrainOptions
+from uav_tracker_ros.training.ranks import Ranks
+from uav_tracker_ros.training.recipes import siamfcpp, siamfcpp_lite0
+from uav_tracker_ros.training.scenes import pictures
+from uav_tracker_ros.training.scenes.pictures import Pictures
+from uav_tracker_ros.training.scenes.samples import Source
+from uav_tracker_ros.training.sheet import draw_sheet
+
+_CPU_BATCH = 16
+
+
+class Recipe(NamedTuple):
+    """A lesson and the schedule it is trained by."""
+
+    lesson: Callable[[TrainOptions, Pictures], Lesson]
+    schedule: Schedule
+
+
+RECIPES: dict[str, Recipe] = {
+    "siamfcpp_trunk": Recipe(
+        lambda options, judged: siamfcpp.TrunkLesson(_teacher(options), judged), siamfcpp.TRUNK_SCHEDULE
+    ),
+    "siamfcpp": Recipe(lambda _, judged: siamfcpp.PairLesson("siamfcpp", judged), siamfcpp.PAIR_SCHEDULE),
+    "siamfcpp_lite0": Recipe(
+        lambda options, judged: siamfcpp_lite0.Lite0Lesson(_teacher(options), judged), siamfcpp_lite0.SCHEDULE
+    ),
+}
+
+
+def train(recipe: str, options: TrainOptions, started: float | None = None) -> dict[str, float]:
+    """Train until the schedule or the minutes end.
+
+    Args:
+        recipe: a name of :data:`RECIPES`.
+        options: of the run.
+        started: s of ``time.monotonic`` from which the minutes count; None: now.
+
+    Returns:
+        ``samples`` seen in all, and figures of the last judgement.
+
+    Raises:
+        UavTrackerError: no such recipe, data, weights or device.
+    """
+    started = time.monotonic() if started is None else started
+    if recipe not in RECIPES:
+        raise unknown_name("recipe", recipe, RECIPES)
+    device = _device(options.device)
+    cv2.setNumThreads(1)
+    torch.set_num_threads(options.threads)
+    torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = True
+    torch.backends.cudnn.benchmark = True
+    torch.manual_seed(options.seed)
+    made = RECIPES[recipe]
+    judged = pictures.load(list(options.data), split="val", frame_step=1)
+    lesson = made.lesson(options, judged)
+    if options.init is not None:
+        _start_from(lesson.student, options.init)
+    training = pictures.load(list(options.data))
+    source = lesson.source(training, options.seed)
+    if options.show_pairs is not None:
+        draw_sheet(lesson, source, options.show_pairs)
+        return {"samples": 0.0}
+    return _run(recipe, options, lesson, source, device, started)
+
+
+def _run(
+    recipe: str, options: TrainOptions, lesson: Lesson, source: Source, device: str, started: float
+) -> dict[str, float]:
+    ranks = Ranks.join(device)
+    try:
+        workers = options.worker_count(device)
+        canvases, reuse = options.ring(workers)
+        settings = RunSettings(
+            recipe, options.out, options.minutes * 60 or math.inf, started, options.seed, device, options.bf16,
+            canvases, reuse, workers,
+        )  # fmt: skip
+        engine = Engine(lesson, _schedule(RECIPES[recipe].schedule, options, device, ranks), source, settings, ranks)
+        figures = engine.run()
+        if ranks.first and options.piece_mb:
+            for file in (checkpoint.STATE, "last.safetensors", "best.safetensors"):
+                if (options.out / file).is_file():
+                    checkpoint.split(options.out / file, options.piece_mb)
+        return figures
+    finally:
+        ranks.leave()
+
+
+def _schedule(schedule: Schedule, options: TrainOptions, device: str, ranks: Ranks) -> Schedule:
+    batch = options.batch or (schedule.batch if device == "cuda" else _CPU_BATCH)
+    if batch % ranks.world:
+        raise InvalidParameter(f"batch {batch} for {ranks.world} ranks; expected a multiple of them; correct --batch")
+    return replace(schedule, samples=options.samples or schedule.samples, batch=batch,
+                   rate=options.rate or schedule.rate)  # fmt: skip
+
+
+def _device(asked: str) -> str:
+    there = torch.cuda.is_available()
+    if asked == "cuda" and not there:
+        raise BackendUnavailable("torch sees no CUDA device; expected one for --device cuda; use --device cpu")
+    return "cuda" if there and asked != "cpu" else "cpu"
+
+
+def _teacher(options: TrainOptions) -> Path:
+    if options.teacher is None or not options.teacher.is_file():
+        raise InvalidParameter(
+            f"--teacher is {options.teacher}; expected the file of EfficientNet-Lite0's ImageNet weights, from which "
+            "this recipe starts; give --teacher FILE.pth"
+        )
+    return options.teacher
+
+
+def _start_from(student: nn.Module, file: Path) -> None:
+    """Weights of the whole network, or of its trunk alone where the file's names are the trunk's."""
+    checkpoint.join_pieces(file.parent)
+    targets = [student, *([cast(nn.Module, student.trunk)] if hasattr(student, "trunk") else [])]
+    for target in reversed(targets):
+        shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
+        counters = [name for name in shapes if name.endswith("num_batches_tracked")]
+        expected = {name: shape for name, shape in shapes.items() if name not in counters}
+        try:
+            found = load_state(file, expected, ignore=counters)
+        except Exception:
+            if target is targets[0]:
+                raise
+            continue
+        target.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
+        print(f"starts from {file.name}: {type(target).__name__}", file=sys.stderr)  # noqa: T201
+        return

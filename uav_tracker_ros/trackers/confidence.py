@@ -136,7 +136,7 @@ def fit(
         step = np.zeros_like(theta)
         step[free] = np.linalg.solve(hessian[np.ix_(free, free)], gradient[free])
         theta = _projected_step(x, y, strength, theta, step)
-    weights = (theta * sign)[:-1]
+    weights = (theta * sign)[:-1] + 0.0  # no -0.0
     return Calibration(
         tuple(names), tuple(map(float, mean)), tuple(map(float, std)), tuple(map(float, weights)), float(theta[-1])
     )

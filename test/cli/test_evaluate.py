@@ -50,6 +50,7 @@ def test_tables_files_and_json(data: Path, out: Path, capsys: pytest.CaptureFixt
     assert "static" in output.err
     expected = {"evaluation.json", "kcf", "static", "videos", "summary.json", "trackers.csv", "sequences.csv"}
     expected |= {f"{name}.{form}" for name in ("success", "precision") for form in ("csv", "png")} | {"sequences.png"}
+    expected |= {"reliability.png", "roc.png"}
     assert {file.name for file in out.iterdir()} == expected
     assert (out / "static" / "clip.txt").read_text() == "1.000,2.000,8.000,9.000\n" * 3
     with (out / "static/frames/clip.csv").open() as stream:

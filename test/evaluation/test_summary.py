@@ -19,6 +19,10 @@ from uav_tracker_ros.evaluation.summary import (
 )
 from uav_tracker_ros.geometry import Box, TargetState
 
+CONFIDENCE = [
+    "confidence_auroc", "score_auroc", "confidence_ece", "lost_frames", "false_follow_s", "longest_false_follow_s",
+]  # fmt: skip
+
 
 class Nothing:
     """Images that nobody decodes."""
@@ -63,14 +67,23 @@ def test_speed_leaves_out_the_first_and_skipped_frames(tracker: TrackerSummary) 
     assert tracker.fps == pytest.approx(2 / 0.05)
 
 
+def test_confidence_that_knows_nothing(tracker: TrackerSummary) -> None:
+    fields = as_json([tracker])["mine"]
+    # Four frames with confidence 0.9: two right, one off, one lost; each lasts 1/30 s.
+    assert (fields["confidence_auroc"], fields["score_auroc"], fields["lost_frames"]) == (0.5, 0.5, 1)
+    assert fields["confidence_ece"] == pytest.approx(0.9 - 0.5)
+    assert fields["false_follow_s"] == fields["longest_false_follow_s"] == pytest.approx(1 / 30)
+
+
 def test_json(tracker: TrackerSummary) -> None:
     fields = as_json([tracker])["mine"]
     scores = ["success_auc", "precision_20px", "normalized_precision", "robustness", "losses", "fps"]
-    assert list(fields) == [*scores, "attributes", "sequences"]
+    assert list(fields) == [*scores, *CONFIDENCE, "attributes", "sequences"]
     assert fields["attributes"]["OV"]["sequences"] == 2
     assert fields["sequences"]["near"]["success_auc"] == pytest.approx(27 / 42)
     untimed = as_json([TrackerSummary("mine", (summary("near", 5, math.nan),))])["mine"]
     assert "fps" not in untimed
+    assert "confidence_auroc" not in untimed  # never lost: nothing to tell
     assert "attributes" not in untimed
 
 

@@ -16,6 +16,8 @@ from rich.table import Table
 from uav_tracker_ros.evaluation.comparison_plots import Curve, curves_figure, sequence_bars_figure
 from uav_tracker_ros.evaluation.metrics import DISTANCES, THRESHOLDS, Convention
 from uav_tracker_ros.evaluation.passes import TrackerSetup
+from uav_tracker_ros.evaluation.reliability import correct, lost, pooled, reliability_bins, roc
+from uav_tracker_ros.evaluation.reliability_plots import reliability_figure, roc_figure
 from uav_tracker_ros.evaluation.results import publish, publish_text
 from uav_tracker_ros.evaluation.summary import (
     TrackerSummary,
@@ -70,6 +72,10 @@ class Report:
             notes.append(f"Latency-aware: each frame is judged by the newest box that was ready; updates {took}.")
         shared = f", {self.workers} workers sharing the machine" if self.workers > 1 else ""
         notes.append(f"fps: whole updates, decoding left out{shared}. losses: times that IoU fell to 0.")
+        notes.append(
+            "AUROC: how well confidence tells IoU < 0.1 or an absent target (raw: the score itself). ECE: its error as "
+            "a probability of IoU >= 0.5. false: seconds of TRACKING on a lost target."
+        )
         return notes
 
 
@@ -116,7 +122,18 @@ def _figures(report: Report) -> dict[str, Figure]:
             x_label="distance of the centres (px)",
             y_label="share of frames within",
         ),
+        **_confidence_figures(report),
         "sequences.png": sequence_bars_figure(by_sequence, title=f"Success by sequence, {title}", x_label="AUC (-)"),
+    }
+
+
+def _confidence_figures(report: Report) -> dict[str, Figure]:
+    judged = {each.name: pooled([s.confidence for s in each.sequences]) for each in report.trackers}
+    return {
+        "reliability.png": reliability_figure(
+            {name: reliability_bins(confidence, correct(overlap)) for name, (confidence, overlap) in judged.items()}
+        ),
+        "roc.png": roc_figure({name: roc(confidence, lost(overlap)) for name, (confidence, overlap) in judged.items()}),
     }
 
 
@@ -127,17 +144,24 @@ def _save(file: Path, figure: Figure) -> Path:
 def print_report(report: Report, files: list[Path], to: Any) -> None:
     """The tables for people."""
     console = Console(file=to, highlight=False)
-    table = _table("tracker", "AUC", "P20", "norm. P", "robust", "losses", "fps")
+    table = _table("tracker", "AUC", "P20", "norm. P", "robust", "losses", "fps", "AUROC", "raw", "ECE", "false")
     for each in report.ranked:
         means = [each.mean(name) for name in ("success_auc", "precision_20px", "normalized_precision", "robustness")]
-        fps = f"{each.fps:.0f}" if math.isfinite(each.fps) else ""
-        table.add_row(each.name, *(f"{mean:.3f}" for mean in means), str(each.losses), fps)
+        told = [_cell(value, ".3f") for value in (each.honest.auroc, each.score_auroc, each.honest.ece)]
+        seconds = f"{each.honest.false_follow_s:.0f} s"
+        table.add_row(
+            each.name, *(_cell(mean, ".3f") for mean in means), str(each.losses), _cell(each.fps, ".0f"), *told, seconds
+        )
     console.print(table)
     if any(each.attributes for each in report.trackers):
         console.print(_attributes(report.ranked))
     for note in report.footnotes:
         console.print(note, soft_wrap=True)
     console.print("wrote " + ", ".join(str(file) for file in files), soft_wrap=True)
+
+
+def _cell(value: float, form: str) -> str:
+    return format(value, form) if math.isfinite(value) else ""
 
 
 def _attributes(trackers: list[TrackerSummary]) -> Table:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from uav_tracker_ros.evaluation import reliability
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.evaluation.metrics import (
     CONVENTIONS,
@@ -19,11 +20,13 @@ from uav_tracker_ros.evaluation.metrics import (
     Floats,
     Scores,
     judge,
+    overlaps,
     precision_curve,
     score_sequence,
     success_curve,
 )
 from uav_tracker_ros.evaluation.running import FrameRecord
+from uav_tracker_ros.geometry import TargetState
 
 
 class SequenceSummary(NamedTuple):
@@ -37,6 +40,8 @@ class SequenceSummary(NamedTuple):
     normalized: Floats  # (51,) curve over shares of the true sides
     updates: int  # frames that the tracker looked at, without the first
     seconds: float  # that they took, decoding left out
+    confidence: reliability.Judged  # of every frame but the first, absent ones too
+    raw_score: reliability.Judged  # the same with the raw score in place of the confidence
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,16 @@ class TrackerSummary:
         return sum(each.updates for each in self.sequences) / seconds if seconds > 0 else math.nan
 
     @property
+    def honest(self) -> reliability.HonestLoss:
+        """Whether the confidence tells losses, over all sequences."""
+        return reliability.honest_loss([each.confidence for each in self.sequences])
+
+    @property
+    def score_auroc(self) -> float:
+        """How well the raw score tells losses; NaN without a loss."""
+        return reliability.honest_loss([each.raw_score for each in self.sequences]).auroc
+
+    @property
     def attributes(self) -> dict[str, int]:
         """How many sequences have each attribute."""
         names = sorted({name for each in self.sequences for name in each.attributes})
@@ -91,6 +106,12 @@ def summarize_sequence(
     judged = judge(found, sequence.truth, convention)
     seconds = np.array([record.seconds for record in records[1:]], np.float64)
     timed = np.isfinite(seconds)
+    confidence = reliability.Judged(
+        confidence=np.array([record.confidence for record in records[1:]]),
+        overlap=overlaps(found[1:], sequence.truth[1:]),
+        believed=np.array([record.state is TargetState.TRACKING for record in records[1:]]),
+        rate=sequence.rate,
+    )
     return SequenceSummary(
         name=sequence.name,
         attributes=sequence.attributes,
@@ -100,6 +121,8 @@ def summarize_sequence(
         normalized=precision_curve(judged.normalized, NORMALIZED_DISTANCES),
         updates=int(timed.sum()),
         seconds=float(seconds[timed].sum()),
+        confidence=confidence,
+        raw_score=confidence._replace(confidence=np.array([record.score for record in records[1:]])),
     )
 
 
@@ -108,11 +131,23 @@ def as_json(trackers: Iterable[TrackerSummary]) -> dict[str, Any]:
     return {tracker.name: _tracker_json(tracker) for tracker in trackers}
 
 
+def _numbers(tracker: TrackerSummary) -> dict[str, float]:
+    """Everything but attributes and sequences; NaN where it was not measured."""
+    honest = tracker.honest
+    return {name: tracker.mean(name) for name in _MEANS} | {
+        "losses": tracker.losses,
+        "fps": tracker.fps,
+        "confidence_auroc": honest.auroc,
+        "score_auroc": tracker.score_auroc,
+        "confidence_ece": honest.ece,
+        "lost_frames": honest.lost_frames,
+        "false_follow_s": honest.false_follow_s,
+        "longest_false_follow_s": honest.longest_false_follow_s,
+    }
+
+
 def _tracker_json(tracker: TrackerSummary) -> dict[str, Any]:
-    fields: dict[str, Any] = {name: tracker.mean(name) for name in _MEANS}
-    fields["losses"] = tracker.losses
-    if math.isfinite(tracker.fps):
-        fields["fps"] = tracker.fps
+    fields: dict[str, Any] = {name: value for name, value in _numbers(tracker).items() if math.isfinite(value)}
     if tracker.attributes:
         fields["attributes"] = {
             name: {"sequences": count, **{score: tracker.mean(score, name) for score in _MEANS}}
@@ -127,8 +162,9 @@ _MEANS = ("success_auc", "precision_20px", "normalized_precision", "robustness")
 
 def trackers_csv(trackers: Iterable[TrackerSummary]) -> str:
     """One line a tracker."""
-    rows = [[each.name, *(each.mean(name) for name in _MEANS), each.losses, each.fps] for each in trackers]
-    return _csv(["tracker", *_MEANS, "losses", "fps"], rows)
+    numbers = {each.name: _numbers(each) for each in trackers}
+    columns = next(iter(numbers.values()))
+    return _csv(["tracker", *columns], [[name, *values.values()] for name, values in numbers.items()])
 
 
 def sequences_csv(trackers: Iterable[TrackerSummary]) -> str:

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from drawn_sequences import Drawn, Scripted, sequence
 
-from uav_tracker_ros.errors import InputUnreadable
+from uav_tracker_ros.errors import InputUnreadable, InvalidBox
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.evaluation.running import run_sequence
-from uav_tracker_ros.geometry import TargetState
+from uav_tracker_ros.geometry import Box, TargetState
 from uav_tracker_ros.trackers.confidence import Calibration
 from uav_tracker_ros.trackers.lock import TargetLock
 
@@ -38,6 +38,21 @@ def test_lock_gives_its_own_states() -> None:
     records = run_sequence(TargetLock(Scripted([0.9] + [0.1] * 6)), sequence(8))
     assert [record.state.name for record in records] == ["TRACKING"] * 2 + ["UNCERTAIN"] * 4 + ["LOST"] * 2
     assert records[-1].box.x == 11  # the last good one
+
+
+def test_a_tracker_that_cannot_start_is_scored_all_the_same(caplog: pytest.LogCaptureFixture) -> None:
+    class Refusing(Scripted):
+        def initialize(self, image: np.ndarray, box: Box) -> None:
+            raise InvalidBox("too small; select again")
+
+    records = run_sequence(Refusing([]), sequence(3))
+    assert [(record.box.x, record.confidence, record.state.name) for record in records] == [
+        (10, 1, "TRACKING"),
+        (10, 0, "LOST"),
+        (10, 0, "LOST"),
+    ]
+    assert "too small" in caplog.text
+    assert "standing still" in caplog.text
 
 
 @pytest.mark.parametrize(

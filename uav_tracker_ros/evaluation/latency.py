@@ -49,7 +49,7 @@ def run_latency_aware(
 
     Raises:
         InvalidParameter: ``seconds`` is not a time.
-        InputUnreadable, InvalidBox: as in :func:`run_sequence`.
+        InputUnreadable: as in :func:`run_sequence`.
     """
     if seconds is not None and not (math.isfinite(seconds) and seconds > 0):
         raise InvalidParameter(f"an update takes {seconds} s; expected a time above 0; correct it")

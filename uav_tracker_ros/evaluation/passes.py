@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import hashlib
 import multiprocessing
 import signal
 from collections.abc import Callable, Iterable, Iterator
@@ -50,7 +51,7 @@ class TrackerSetup:
             "backend": self.backend,
             "seed": self.seed,
             "files": {entry.name: entry.sha256 for entry in row.files} if row is not None else {},
-            "calibration": [calibration.bias, *calibration.weights] if calibration is not None else None,
+            "calibration": None if calibration is None else hashlib.sha256(repr(calibration).encode()).hexdigest()[:12],
         }
 
 

@@ -7,16 +7,20 @@ size. Its confidence is what its calibration makes of each observation, without 
 
 from __future__ import annotations
 
+import logging
 import math
 import time
 from collections.abc import Callable
 from typing import NamedTuple, Protocol
 
+from uav_tracker_ros.errors import InvalidBox
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.geometry import Box, Image, TargetState
 from uav_tracker_ros.trackers.confidence import Calibration
 from uav_tracker_ros.trackers.contract import Observation, Tracker
 from uav_tracker_ros.trackers.lock import TRACKING_FROM, TargetLock
+
+_logger = logging.getLogger(__name__)
 
 
 class FrameRecord(NamedTuple):
@@ -34,6 +38,9 @@ def run_sequence(
 ) -> list[FrameRecord]:
     """Give the first true box, then every frame.
 
+    A tracker that cannot start there (a target of three pixels) is scored with that box standing still and
+    confidence 0: one sequence must not end an evaluation, nor be left out of a mean.
+
     Args:
         tracker: a tracker or a lock around one; forgets what it followed before.
         sequence: what to track through.
@@ -44,7 +51,6 @@ def run_sequence(
 
     Raises:
         InputUnreadable: frames that cannot be read, or another number of them than true boxes.
-        InvalidBox: the tracker cannot start on the first box.
     """
     records: list[FrameRecord] = []
     step = make_step(tracker)
@@ -69,7 +75,26 @@ class Step(Protocol):
 
 def make_step(tracker: Tracker | TargetLock) -> Step:
     """What both kinds of runs drive a tracker or a lock with."""
-    return _LockStep(tracker) if isinstance(tracker, TargetLock) else _TrackerStep(tracker)
+    return _RefusableStep(_LockStep(tracker) if isinstance(tracker, TargetLock) else _TrackerStep(tracker))
+
+
+class _RefusableStep:
+    """Goes on with the first box if the tracker does not take it."""
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self._refused: FrameRecord | None = None
+
+    def start(self, image: Image, box: Box) -> FrameRecord:
+        try:
+            return self._step.start(image, box)
+        except InvalidBox as error:
+            _logger.warning("%s: scored with the first box standing still", error)
+            self._refused = FrameRecord(box, math.nan, 0.0, TargetState.LOST, math.nan)
+            return _given(box)
+
+    def update(self, image: Image) -> FrameRecord:
+        return self._refused if self._refused is not None else self._step.update(image)
 
 
 class _TrackerStep:

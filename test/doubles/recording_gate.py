@@ -14,6 +14,7 @@ from uav_tracker_ros.flight import (
     Telemetry,
     VehicleMode,
 )
+from uav_tracker_ros.vehicle.camera_tracking import TargetRequest, TargetStatus
 
 ENTRY_S = 0.1  # the real gate takes a second
 
@@ -31,6 +32,8 @@ class RecordingGate:
         self.setpoints: list[Setpoint] = []
         self.stops: list[str] = []
         self.resets = 0
+        self.pointed: list[TargetRequest] = []  # what a ground station asks next
+        self.shown: list[TargetStatus] = []
         self._entry_since = 0.0
 
     def poll(self) -> Sequence[Telemetry]:
@@ -55,6 +58,13 @@ class RecordingGate:
                 clock_error=0.002,
             )
         ]
+
+    def poll_selections(self) -> Sequence[TargetRequest]:
+        pointed, self.pointed = self.pointed, []
+        return pointed
+
+    def show_target(self, status: TargetStatus) -> None:
+        self.shown.append(status)
 
     def engage(self) -> None:
         self.state, self._entry_since = GateState.ENTRY, time.monotonic()

@@ -13,6 +13,7 @@ from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Empty
 from uav_tracker_ros.msg import TrackedTarget
+from uav_tracker_ros.srv import SelectTarget
 
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.flight import GateState
@@ -22,6 +23,7 @@ from uav_tracker_ros.nodes import controller_node
 from uav_tracker_ros.nodes.client import FollowerClient
 from uav_tracker_ros.nodes.conversions import camera_info_from_intrinsics
 from uav_tracker_ros.nodes.runner import DomainLock
+from uav_tracker_ros.vehicle.camera_tracking import PictureBox, TargetRequest
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "doubles"))
 from recording_gate import RecordingGate
@@ -134,6 +136,28 @@ def test_a_goal_flies_and_ends_with_the_operators_cancel(rig):
     sent = len(rig.gate.setpoints)
     rig.until_phase(FollowPhase.READY)
     assert len(rig.gate.setpoints) == sent
+
+
+def test_a_ground_station_selects_and_sees_the_box(rig):
+    calls = []
+
+    def answer(request, response):
+        calls.append((request.center_x, request.center_y, request.size_x, request.size_y))
+        response.accepted = True
+        return response
+
+    rig.client.node.create_service(SelectTarget, "select_target", answer)
+    rig.until(lambda: rig.gate.shown and rig.gate.shown[-1].box is not None, "no box for ground stations")
+    left, top, right, bottom = rig.gate.shown[-1].box
+    assert (left * 640, top * 480, right * 640, bottom * 480) == pytest.approx((308, 186.5, 332, 247.5))
+
+    def asked() -> bool:  # until the service is discovered
+        rig.gate.pointed = [TargetRequest(PictureBox(0.25, 0.5, 0.375, 0.75))]
+        return bool(calls)
+
+    rig.until(asked, "the selection did not reach the tracker")
+    assert calls[0] == (200.0, 300.0, 80.0, 120.0)
+    assert rig.client.phase not in (FollowPhase.ENGAGING, FollowPhase.FOLLOWING)
 
 
 @pytest.mark.parametrize("how", ["service", "topic"])

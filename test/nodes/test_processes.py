@@ -68,6 +68,11 @@ def test_flags_reach_the_gate_only_when_given(flag):
     assert word in row(LaunchOptions(**{flag: True}), "gate").arguments
 
 
+def test_ground_stations_see_a_camera_unless_told_otherwise():
+    assert "--camera" in row(LaunchOptions(), "gate").arguments
+    assert "--camera" not in row(LaunchOptions(camera_component=False), "gate").arguments
+
+
 def test_limits_of_controller_and_gate_are_one_number():
     options = LaunchOptions(max_speed=3.5)
     assert dict(row(options, "controller").parameters)["follow.max_speed"] == 3.5

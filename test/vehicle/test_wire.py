@@ -20,6 +20,7 @@ from uav_tracker_ros.flight import (
     VehicleMode,
 )
 from uav_tracker_ros.vehicle import wire
+from uav_tracker_ros.vehicle.camera_tracking import PictureBox, TargetRequest, TargetStatus
 
 TELEMETRY = Telemetry(
     stamp=123456.789012345,
@@ -43,12 +44,16 @@ TO_GATE = [
     wire.StopRequest("the operator said so"),
     wire.ResetRequest(),
     wire.CommandRequest(Command.RETURN),
+    TargetStatus(PictureBox(0.1, 0.25, 0.30000000000000004, 0.5), 640, 480),
+    TargetStatus(None, 0, 0),
 ]
 FROM_GATE = [
     TELEMETRY,
     Telemetry(stamp=0.0),
     wire.Status(("PARAM_UNSAFE: x is 1; expected 2",), ("W: y",), 1.8, None),
     wire.Refused("another controller"),
+    TargetRequest(PictureBox(0.5, 0.5, 0.5, 0.5)),
+    TargetRequest(None),
 ]
 
 

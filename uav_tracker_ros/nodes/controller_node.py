@@ -34,6 +34,7 @@ from uav_tracker_ros.nodes.controller_outputs import ControllerOutputs
 from uav_tracker_ros.nodes.conversions import intrinsics_from_camera_info
 from uav_tracker_ros.nodes.diagnostics import Diagnostics
 from uav_tracker_ros.nodes.goal_server import GoalServer
+from uav_tracker_ros.nodes.ground_station import GroundStation, target_status
 from uav_tracker_ros.nodes.node_main import reporting, run
 from uav_tracker_ros.nodes.parameters import declare
 from uav_tracker_ros.nodes.qos import JOURNAL, JOURNAL_TOPIC
@@ -72,6 +73,7 @@ class ControllerNode(LifecycleNode):
         self._outputs = ControllerOutputs(self, self.settings, settings_sha256(self.settings))
         self._journal = self.create_publisher(String, JOURNAL_TOPIC, JOURNAL)
         self._goals = GoalServer(self, self, self._lock)
+        self._ground_station = GroundStation(self)
         self._diagnostics = Diagnostics(self, lambda: self._health.read(self._outputs.newest_state, self._gate))
         self._listen()
         self._fault("NO_INTRINSICS", "no camera_info yet; start the camera or publish it", active=True)
@@ -148,6 +150,8 @@ class ControllerNode(LifecycleNode):
             self._telemetry = telemetry
             age = now - telemetry.attitude.stamp if telemetry.attitude else 0.0
             self._outputs.publish_vehicle(telemetry, (stamp - Duration(seconds=max(0.0, age))).to_msg())
+        for request in gate.poll_selections():
+            self._ground_station.select(request, self._intrinsics)
         self._fault("GATE_DOWN", "the gate does not answer; start it", active=not gate.connected)
         output = self._follower.step(now)
         _act(gate, output)
@@ -175,6 +179,8 @@ class ControllerNode(LifecycleNode):
                 return
             self._health.target()
             self._follower.on_target(measurement, now)
+            if self._gate is not None and self._ground_station.due(now):
+                self._gate.show_target(target_status(measurement))
 
     def _on_camera_info(self, message: CameraInfo) -> None:
         with self._lock:

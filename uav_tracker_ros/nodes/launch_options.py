@@ -33,6 +33,9 @@ class LaunchOptions:
     vehicle: str = setting(
         "", f"MAVSDK URL; empty: the stand-in autopilot with camera_source sim, else {VEHICLE_DEFAULT}"
     )
+    camera_component: bool = setting(
+        True, "ground stations see a MAVLink camera (component 100) and may select the target on its picture"
+    )
     namespace: str = setting("", "namespace of all nodes, one a vehicle")
     use_sim_time: bool = setting(False, "nodes take stamps from /clock; the control loop never does")
     log_level: str = setting("info", "least severe message that is shown", choices=LOG_LEVELS)

@@ -200,6 +200,7 @@ def _gate(options: LaunchOptions, settings: FollowSettings) -> ProcessSpec:
         arguments += [f"--{name.replace('_', '-')}", repr(float(getattr(settings, name)))]
     flags = ("allow_engage", "allow_arm", "dry_run")
     arguments += [f"--{name.replace('_', '-')}" for name in flags if getattr(settings, name)]
+    arguments += ["--camera"] if options.camera_component else []
     arguments += ["--log-level", options.log_level]
     return ProcessSpec(
         name="gate",

@@ -12,7 +12,9 @@ from pathlib import Path
 
 from uav_tracker_ros.flight import Command, Setpoint, Telemetry
 from uav_tracker_ros.vehicle import wire
+from uav_tracker_ros.vehicle.camera_tracking import TargetRequest, TargetStatus
 
+POINTED_DEPTH = 10  # selections that nobody fetched
 DEPTH = 200  # telemetry samples kept for poll(): 4 s
 RETRY_S = 0.2  # between two attempts to connect
 REFUSED_S = 1.0  # after a refusal
@@ -32,6 +34,7 @@ class GateClient:
     def __init__(self, socket_path: str | Path) -> None:
         self._path = str(socket_path)
         self._received: deque[Telemetry] = deque(maxlen=DEPTH)
+        self._pointed: deque[TargetRequest] = deque(maxlen=POINTED_DEPTH)
         self._status = wire.Status()
         self._socket: socket.socket | None = None
         self._ended = threading.Event()
@@ -49,6 +52,14 @@ class GateClient:
     def poll(self) -> Sequence[Telemetry]:
         """What came since the last call, oldest first."""
         return [self._received.popleft() for _ in range(len(self._received))]
+
+    def poll_selections(self) -> Sequence[TargetRequest]:
+        """What operators at ground stations pointed at since the last call, oldest first."""
+        return [self._pointed.popleft() for _ in range(len(self._pointed))]
+
+    def show_target(self, status: TargetStatus) -> None:
+        """Where the target is, for ground stations; at most ten times a second."""
+        self._send(status)
 
     def engage(self) -> None:
         """Ask to fly."""
@@ -140,6 +151,9 @@ class GateClient:
             return False
         if isinstance(message, wire.Status):
             self._status = message
+            return True
+        if isinstance(message, TargetRequest):
+            self._pointed.append(message)
             return True
         if len(self._received) == DEPTH:
             self.overflowed += 1

@@ -42,6 +42,7 @@ class GateOptions(NamedTuple):
     socket: str
     settings: GateSettings
     log_level: int
+    camera: bool  # ground stations see a camera that they can select on
 
 
 def parse(arguments: Sequence[str] | None) -> GateOptions:
@@ -72,7 +73,7 @@ def parse(arguments: Sequence[str] | None) -> GateOptions:
         allow_arm=given.allow_arm,
         dry_run=given.dry_run,
     )
-    return GateOptions(given.url, given.socket, settings, LEVELS[given.log_level])
+    return GateOptions(given.url, given.socket, settings, LEVELS[given.log_level], given.camera)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,5 +98,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--allow-engage", action="store_true", help="OFFBOARD may be asked of the autopilot")
     parser.add_argument("--allow-arm", action="store_true", help="arming and take-off may be commanded")
     parser.add_argument("--dry-run", action="store_true", help="compute everything, send nothing")
+    parser.add_argument(
+        "--camera", action="store_true", help="ground stations may select a target (MAVLink camera 100)"
+    )
     parser.add_argument("--log-level", choices=sorted(LEVELS), default="info")
     return parser

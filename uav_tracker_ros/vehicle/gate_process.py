@@ -19,6 +19,7 @@ from types import FrameType
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.flight import GateState, Setpoint, Telemetry
 from uav_tracker_ros.vehicle import wire
+from uav_tracker_ros.vehicle.camera_tracking import CameraTracking, TargetStatus
 from uav_tracker_ros.vehicle.gate import Gate
 from uav_tracker_ros.vehicle.gate_options import GateOptions, parse
 from uav_tracker_ros.vehicle.gate_socket import GateSocket
@@ -63,6 +64,7 @@ class GateProcess:
         self._lock = lock
         self._controller = controller
         self._link = link
+        self._camera = CameraTracking(link.open_camera()) if options.camera else None
         self._gate = Gate(options.settings, link, taken=lock.taken)
         self._taken = lock.taken
         self._watchdog = Watchdog(link.callback_since)
@@ -109,6 +111,7 @@ class GateProcess:
         if gone:
             self._gate.stop("the controller is gone")
         self._step()
+        self._serve_camera(time.monotonic())
 
     def _pass_on(self, message: wire.ToGate) -> None:
         gate = self._gate
@@ -121,6 +124,9 @@ class GateProcess:
             gate.stop(message.reason)
         elif isinstance(message, wire.CommandRequest):
             gate.command(message.command)
+        elif isinstance(message, TargetStatus):
+            if self._camera is not None:
+                self._camera.tell(message, time.monotonic())
         else:
             gate.reset_takeover()
 
@@ -132,6 +138,11 @@ class GateProcess:
         told = self._gate.poll()
         if told:
             self._tell(told)
+
+    def _serve_camera(self, now: float) -> None:
+        if self._camera is not None:
+            for request in self._camera.step(now, controller=self._controller.connected):
+                self._controller.send(request)
 
     def _tell(self, told: Sequence[Telemetry]) -> None:
         last = told[-1]

@@ -1,4 +1,4 @@
-"""The link to a real autopilot: the only file that imports MAVSDK.
+"""The link to a real autopilot; with mavsdk_camera.py the only files that import MAVSDK.
 
 MAVSDK's Offboard plugin repeats the last setpoint at 20 Hz for ever, even while Python hangs, so
 it is never used: setpoints leave by mavlink_direct, from the gate's loop, once each. All callbacks
@@ -30,6 +30,7 @@ from uav_tracker_ros.vehicle.mavlink_fields import (
     request_fields,
     setpoint_fields,
 )
+from uav_tracker_ros.vehicle.mavsdk_camera import MavsdkCamera
 from uav_tracker_ros.vehicle.vehicle_picture import VehiclePicture
 
 AUTOPILOT_COMPONENT = 1
@@ -115,6 +116,10 @@ class MavsdkLink:
     def callback_since(self) -> float | None:
         """When the callback that is running now was entered, monotonic s; None: none runs."""
         return self._callback_since
+
+    def open_camera(self) -> MavsdkCamera:
+        """A camera on this connection that ground stations can select a target on."""
+        return MavsdkCamera(self._mavsdk)
 
     def close(self) -> None:
         """End the connection."""

@@ -1,8 +1,8 @@
 """The packets between controller and gate: JSON objects over a Unix SEQPACKET socket.
 
 One packet is one message; ``k`` is its kind. To the gate: setpoint, engage, stop,
-reset_takeover, command. From it: telemetry (50 Hz, below 1 kB), status (the texts, on change and
-at 2 Hz) and refused. What does not parse is an :class:`InvalidPacket`, never another exception.
+reset_takeover, command, tracked. From it: telemetry (50 Hz, below 1 kB), status (the texts, on
+change and at 2 Hz), pointed and refused. What does not parse is an :class:`InvalidPacket`, never another exception.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from uav_tracker_ros.flight import (
     Telemetry,
     VehicleMode,
 )
+from uav_tracker_ros.vehicle.camera_tracking import PictureBox, TargetRequest, TargetStatus
 
 MAX_PACKET = 16384  # bytes; a status with a sentence for every wrong parameter
 
@@ -62,8 +63,8 @@ class Refused(NamedTuple):
     reason: str
 
 
-ToGate = Setpoint | EngageRequest | StopRequest | ResetRequest | CommandRequest
-FromGate = Telemetry | Status | Refused
+ToGate = Setpoint | EngageRequest | StopRequest | ResetRequest | CommandRequest | TargetStatus
+FromGate = Telemetry | Status | TargetRequest | Refused
 
 
 def encode_to_gate(message: ToGate) -> bytes:
@@ -82,6 +83,8 @@ def encode_to_gate(message: ToGate) -> bytes:
         return _dump({"k": "stop", "reason": message.reason[:500]})
     if isinstance(message, CommandRequest):
         return _dump({"k": "command", "command": int(message.command)})
+    if isinstance(message, TargetStatus):
+        return _dump({"k": "tracked", "box": message.box, "size": [message.width, message.height]})
     return _dump({"k": "engage" if isinstance(message, EngageRequest) else "reset_takeover"})
 
 
@@ -105,6 +108,9 @@ def decode_to_gate(packet: bytes) -> ToGate:
             return StopRequest(_text(fields["reason"]))
         if kind == "command":
             return CommandRequest(Command(_integer(fields["command"])))
+        if kind == "tracked":
+            width, height = _items(fields["size"])
+            return TargetStatus(_picture_box(fields["box"]), _integer(width), _integer(height))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise InvalidPacket(f"packet '{kind}' does not parse: {error}") from error
     if kind == "engage":
@@ -128,6 +134,8 @@ def encode_from_gate(message: FromGate) -> bytes:
                 "yaw_gain": message.yaw_gain,
             }
         )
+    if isinstance(message, TargetRequest):
+        return _dump({"k": "pointed", "box": message.box})
     return _dump(
         {
             "k": "telemetry",
@@ -161,6 +169,8 @@ def decode_from_gate(packet: bytes) -> FromGate:
                 velocity_gain=_optional(fields["velocity_gain"]),
                 yaw_gain=_optional(fields["yaw_gain"]),
             )
+        if kind == "pointed":
+            return TargetRequest(_picture_box(fields["box"]))
         if kind == "refused":
             return Refused(_text(fields["reason"]))
     except (KeyError, TypeError, ValueError, OverflowError) as error:
@@ -188,6 +198,10 @@ def _telemetry(fields: dict[str, Any]) -> Telemetry:
         engagement=_integer(engagement),
         clock_error=_optional(fields["clock"]),
     )
+
+
+def _picture_box(value: object) -> PictureBox | None:
+    return None if value is None else PictureBox(*(_number(item) for item in _items(value)))
 
 
 def _attitude(stamp: object, quaternion: object, rates: object) -> Attitude:

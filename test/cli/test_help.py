@@ -27,6 +27,7 @@ HELP = {
     "help_calibrate": ["calibrate", "confidence"],
     "help_benchmark": ["benchmark"],
     "help_prune": ["prune"],
+    "help_export": ["export"],
 }
 ERRORS = {
     "unknown_command": ["followw"],

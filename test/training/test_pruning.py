@@ -11,9 +11,9 @@ from uav_tracker_ros.errors import InvalidParameter  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import WIDTHS as CAR_WIDTHS  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import WIDTHS, SiamFCpp, Widths  # noqa: E402
+from uav_tracker_ros.training.networks import Network  # noqa: E402
 from uav_tracker_ros.training.pruning import (  # noqa: E402
     Layer,
-    Network,
     kept_count,
     layers_of,
     parameters,

@@ -15,7 +15,7 @@ import typer
 
 from uav_tracker_ros.errors import UavTrackerError
 
-COMMANDS = ("follow", "control", "replay", "track", "models", "evaluate", "calibrate", "benchmark", "prune")
+COMMANDS = ("follow", "control", "replay", "track", "models", "evaluate", "calibrate", "benchmark", "prune", "export")
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 

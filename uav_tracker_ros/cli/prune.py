@@ -56,7 +56,7 @@ def prune(
             report = run(weights, data, output.partial("."), settings, lambda: progress.advance(task))
         output.publish()
     for layer in report.by_stable_rank:
-        console.print(f"{layer}: nearly all filters have the highest rank; their stable rank decided")
+        console.print(f"{layer}: nearly all filters have the highest rank; their stable rank decided", soft_wrap=True)
     rows = [row._asdict() for row in report.rows]
     summary_output.write(
         {

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from uav_tracker_ros.errors import InvalidParameter, unknown_name
-from uav_tracker_ros.training.pruning import Network
+from uav_tracker_ros.training.networks import Network
 
 Maps = tuple[Tensor, Tensor, Tensor]
 

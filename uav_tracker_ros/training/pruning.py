@@ -11,7 +11,7 @@ last tower convolution feeds the outputs. So the count of the paper (60 % of the
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -21,8 +21,7 @@ from torch import Tensor, nn
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar
 from uav_tracker_ros.trackers.siamfcpp.network import TEMPLATE_PX, SiamFCpp, Widths
-
-Network = SiamFCpp | SiamCar
+from uav_tracker_ros.training.networks import Network
 
 
 class Layer(NamedTuple):
@@ -128,23 +127,43 @@ def parameters(network: nn.Module) -> int:
 
 def track_macs(network: Network, search_px: int) -> int:
     """Multiply-adds of one search: convolutions and correlations."""
+    correlated: list[int] = []  # cells of each tower's input
+    hooks = [
+        tower.register_forward_pre_hook(lambda _, inputs: correlated.append(inputs[0].shape[-1] ** 2))
+        for tower in (network.head.score_tower, network.head.box_tower)
+    ]
+    crop = torch.zeros(1, search_px, search_px, 3, dtype=torch.uint8)
+    try:
+        with torch.inference_mode():
+            kernels = network.template(_template_crop())
+            total = _convolutions(network, lambda: network.track(crop, kernels))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total + sum(kernel.numel() * cells for kernel, cells in zip(kernels, correlated, strict=False))
+
+
+def template_macs(network: Network) -> int:
+    """Multiply-adds of taking a template."""
+    with torch.inference_mode():
+        return _convolutions(network, lambda: network.template(_template_crop()))
+
+
+def _template_crop() -> Tensor:
+    return torch.zeros(1, TEMPLATE_PX, TEMPLATE_PX, 3, dtype=torch.uint8)
+
+
+def _convolutions(network: nn.Module, call: Callable[[], object]) -> int:
     total = 0
 
     def count(module: nn.Conv2d, _: tuple[Tensor, ...], output: Tensor) -> None:
         nonlocal total
         total += output.numel() * module.weight[0].numel()
 
-    correlated: list[int] = []  # cells of each tower's input
     hooks = [module.register_forward_hook(count) for module in network.modules() if isinstance(module, nn.Conv2d)]
-    for tower in (network.head.score_tower, network.head.box_tower):
-        hooks.append(tower.register_forward_pre_hook(lambda _, inputs: correlated.append(inputs[0].shape[-1] ** 2)))
-    kernels: tuple[Tensor, ...] = ()
     try:
-        with torch.inference_mode():
-            kernels = network.template(torch.zeros(1, TEMPLATE_PX, TEMPLATE_PX, 3, dtype=torch.uint8))
-            total = 0
-            network.track(torch.zeros(1, search_px, search_px, 3, dtype=torch.uint8), kernels)
+        call()
     finally:
         for hook in hooks:
             hook.remove()
-    return total + sum(kernel.numel() * cells for kernel, cells in zip(kernels, correlated, strict=False))
+    return total

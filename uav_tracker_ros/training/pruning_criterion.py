@@ -15,7 +15,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from uav_tracker_ros.training.pruning import Layer, Network, kept_count
+from uav_tracker_ros.training.networks import Network
+from uav_tracker_ros.training.pruning import Layer, kept_count
 
 Criterion = Literal["rank", "hrank"]
 TOLERANCE = 1e-3  # of the largest singular value

@@ -11,15 +11,12 @@ from typing import Any, NamedTuple
 
 from uav_tracker_ros.errors import InvalidParameter, ModelFileDamaged, unknown_name
 from uav_tracker_ros.trackers.search_region import SETTINGS
-from uav_tracker_ros.trackers.siamcar.network import SiamCar
 from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights, write_weights
-from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.training import pruning
-from uav_tracker_ros.training.pruning import Layer, Network
+from uav_tracker_ros.training.networks import FAMILIES, check_family
+from uav_tracker_ros.training.pruning import Layer
 from uav_tracker_ros.training.pruning_criterion import Choice, Criterion, Ranks, choose, measure
 from uav_tracker_ros.training.pruning_images import CropPairs
-
-FAMILIES: dict[str, Callable[[], Network]] = {"siamfcpp": SiamFCpp, "siamcar": SiamCar}
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,7 @@ class PruneSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.family not in FAMILIES:
-            raise unknown_name("family", self.family, FAMILIES)
+        check_family(self.family)
         if self.criterion not in ("rank", "hrank"):
             raise unknown_name("criterion", self.criterion, ("rank", "hrank"))
         if self.crops < 1:

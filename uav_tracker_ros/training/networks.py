@@ -1,0 +1,52 @@
+"""Networks by family, of the widths that a file of weights has."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing, unknown_name
+from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar
+from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights
+from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths
+
+Network = SiamFCpp | SiamCar
+FAMILIES: dict[str, Callable[[], Network]] = {"siamfcpp": SiamFCpp, "siamcar": SiamCar}
+
+
+def check_family(family: str) -> None:
+    """Raises UnknownName where there is no such family."""
+    if family not in FAMILIES:
+        raise unknown_name("family", family, FAMILIES)
+
+
+def read_network(family: str, file: Path) -> Network:
+    """The network that the file holds the weights of, full or pruned, in eval mode.
+
+    Raises:
+        UnknownName: no such family.
+        ModelFileMissing: no such file.
+        ModelFileDamaged: not safetensors, or another family's weights.
+    """
+    check_family(family)
+    shapes = _shapes(file)
+    try:
+        network = SiamFCpp(Widths.of(shapes)) if family == "siamfcpp" else SiamCar(CarWidths.of(shapes))
+    except KeyError as error:
+        raise ModelFileDamaged(
+            f"{file.name} has no array {error}; expected weights of {family}: give --family the right one"
+        ) from error
+    read_weights(network, file)
+    return network
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    import safetensors
+
+    if not file.is_file():
+        raise ModelFileMissing(f"{file} is not there; expected trained weights; give another file")
+    try:
+        with safetensors.safe_open(file, framework="np") as content:
+            return {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error

@@ -164,6 +164,17 @@ def test_markers_without_knowledge_are_left_out():
     assert [marker.id for marker in full.markers] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_a_moving_vehicle_shows_its_stopping_arc_and_a_moving_target_its_coast():
+    position = LocalPosition(1.0, (0.0, 0.0, -6.0), (0.0, 5.0, 0.0), 0)  # flies east
+    known = report(target_position_ned=(10.0, 0.0, 0.0), target_velocity_ned=(2.0, 0.0, 0.0))
+    shown = marker_array(known, Telemetry(stamp=1.0, position=position), FollowSettings(), None, STAMP)
+    by_id = {marker.id: marker for marker in shown.markers}
+    coast, arc = by_id[7].points, by_id[8].points
+    assert (coast[1].y - coast[0].y, coast[1].x) == pytest.approx((2.0 * 2.0, 0.0))  # 1 s full, 2 s fading, north is y
+    ahead = arc[len(arc) // 2]
+    assert (ahead.x, ahead.y, ahead.z) == pytest.approx((25 / 5 + 2.5, 0.0, 6.0))
+
+
 def test_the_camera_mount_looks_forward_and_down():
     rotation = camera_mount(FollowSettings(camera_pitch_deg=-30.0)).transform.rotation
     forward, _left, up = frames.rotation_from_quaternion((rotation.w, rotation.x, rotation.y, rotation.z)) @ [

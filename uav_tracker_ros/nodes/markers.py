@@ -1,4 +1,4 @@
-"""What RViz shows of the follower: target, wanted point, error, field of view on the ground, fence."""
+"""What RViz shows of the follower: target and where it would coast, wanted point, error, stopping arc, view, fence."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 from uav_tracker_ros import frames
 from uav_tracker_ros.flight import Telemetry, Vector3
+from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.report import FollowPhase, FollowReport
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.geometry import Intrinsics
@@ -20,6 +21,8 @@ from uav_tracker_ros.nodes.messages import MAP_FRAME, covariance_en, point
 
 LIFETIME_S = 1  # a dead controller's picture fades
 FENCE_POINTS = 49
+SLOW = 0.3  # m/s; below it a direction says nothing
+ARC, ARC_POINTS = math.radians(30), 9  # half angle
 HORIZON_RANGE_M = 100.0  # rays above the horizon are drawn this long
 # Okabe and Ito's colours: told apart by colour-blind people too.
 _ORANGE, _BLUE, _GREEN, _RED, _GREY = (
@@ -43,8 +46,11 @@ def marker_array(
     own = telemetry.position.position_ned if telemetry.position else None
     if all(math.isfinite(part) for part in report.target_position_ned):
         markers += _target(report, stamp)
+        markers += _coast(report, settings, stamp)
     if own is not None and all(math.isfinite(part) for part in report.error_ned):
         markers += _wanted(own, report, stamp)
+    if own is not None and telemetry.position is not None:
+        markers += _stopping_arc(own, telemetry.position.velocity_ned, stamp)
     if own is not None and telemetry.attitude is not None and intrinsics is not None:
         rotation = frames.rotation_from_quaternion(telemetry.attitude.quaternion)
         markers.append(_field_of_view(own, rotation, settings, intrinsics, stamp))
@@ -132,6 +138,34 @@ def _wanted(own: Vector3, report: FollowReport, stamp: Time) -> list[Marker]:
     arrow.points = [point(frames.swap_ned_enu(own)), point(frames.swap_ned_enu((ahead[0], ahead[1], ahead[2])))]
     arrow.scale.y = 0.25
     return [sphere, line, arrow]
+
+
+def _coast(report: FollowReport, settings: FollowSettings, stamp: Time) -> list[Marker]:
+    """The way that an unseen target is believed to go: full speed first, then fading to none."""
+    north, east, _ = report.target_velocity_ned
+    if not math.hypot(north, east) > SLOW:
+        return []
+    seconds = (settings.coast_full + settings.coast_max) / 2
+    begin = report.target_position_ned
+    end = (begin[0] + north * seconds, begin[1] + east * seconds, begin[2])
+    marker = _marker(7, Marker.LINE_STRIP, _ORANGE, stamp, alpha=0.6)
+    marker.points = [point(frames.swap_ned_enu(begin)), point(frames.swap_ned_enu(end))]
+    return [marker]
+
+
+def _stopping_arc(own: Vector3, velocity_ned: Vector3, stamp: Time) -> list[Marker]:
+    """Where the vehicle would stand after braking from its speed now."""
+    speed = math.hypot(velocity_ned[0], velocity_ned[1])
+    if not speed > SLOW:
+        return []
+    reach = speed**2 / (2 * safety.BRAKING) + speed * safety.REACTION_S
+    course = math.atan2(velocity_ned[1], velocity_ned[0])
+    marker = _marker(8, Marker.LINE_STRIP, _RED, stamp)
+    marker.points = [
+        point(frames.swap_ned_enu((own[0] + reach * math.cos(angle), own[1] + reach * math.sin(angle), own[2])))
+        for angle in course + np.linspace(-ARC, ARC, ARC_POINTS)
+    ]
+    return [marker]
 
 
 def _field_of_view(

@@ -18,7 +18,6 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from uav_tracker_ros.trackers.siamfcpp.graphs import write_weights
 from uav_tracker_ros.training import checkpoint
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.logbook import Logbook
@@ -192,7 +191,7 @@ class Engine:
         self._judging, self._judged = time.monotonic() - start, time.monotonic()
         if figures.get("figure", -math.inf) > self.best:
             self.best = figures["figure"]
-            write_weights(self._averaged().student, self.settings.out / "best.safetensors")
+            checkpoint.save_weights(self._averaged().student, self.settings.out / "best.safetensors")
         return figures
 
     def _averaged(self) -> Lesson:
@@ -219,6 +218,6 @@ class Engine:
             "average": self.average,
         }
         checkpoint.save(state, self.settings.out)
-        write_weights(self._averaged().student, self.settings.out / "last.safetensors")
+        checkpoint.save_weights(self._averaged().student, self.settings.out / "last.safetensors")
         self.log.save()
         self._saving = time.monotonic() - start

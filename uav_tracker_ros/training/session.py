@@ -8,20 +8,22 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import cv2
 import torch
 from torch import nn
 
 from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS
+from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.options import TrainOptions
 from uav_tracker_ros.training.ranks import Ranks
-from uav_tracker_ros.training.recipes import siamfcpp, siamfcpp_lite0
+from uav_tracker_ros.training.recipes import dsatrack, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
 from uav_tracker_ros.training.scenes import pictures
 from uav_tracker_ros.training.scenes.pictures import Pictures
 from uav_tracker_ros.training.scenes.samples import Source
@@ -30,21 +32,58 @@ from uav_tracker_ros.training.sheet import draw_sheet
 _CPU_BATCH = 16
 
 
+MakeLesson = Callable[[TrainOptions, Pictures], Lesson]
+
+
 class Recipe(NamedTuple):
     """A lesson and the schedule it is trained by."""
 
-    lesson: Callable[[TrainOptions, Pictures], Lesson]
+    lesson: MakeLesson
     schedule: Schedule
+
+
+def _teacher(options: TrainOptions) -> Path:
+    if options.teacher is None or not options.teacher.is_file():
+        raise InvalidParameter(
+            f"--teacher is {options.teacher}; expected the file of EfficientNet-Lite0's ImageNet weights, from which "
+            "this recipe starts; give --teacher FILE.pth"
+        )
+    return options.teacher
+
+
+def _tuning(*, attention: bool) -> MakeLesson:
+    def make(options: TrainOptions, judged: Pictures) -> Lesson:
+        if options.init is None:
+            raise InvalidParameter(
+                "--init is not given; expected the weights that `uav-tracker prune` wrote, which this recipe tunes; "
+                "prune a trained siamfcpp first"
+            )
+        return siamfcpp_tuning.TuningLesson(options.init, judged, attention=attention)
+
+    return make
+
+
+def _row(name: str) -> MakeLesson:
+    return lambda _, judged: dsatrack.DsaLesson(name, judged)
 
 
 RECIPES: dict[str, Recipe] = {
     "siamfcpp_trunk": Recipe(
         lambda options, judged: siamfcpp.TrunkLesson(_teacher(options), judged), siamfcpp.TRUNK_SCHEDULE
     ),
-    "siamfcpp": Recipe(lambda _, judged: siamfcpp.PairLesson("siamfcpp", judged), siamfcpp.PAIR_SCHEDULE),
+    "siamfcpp": Recipe(lambda _, judged: siamfcpp.PairLesson(SiamFCpp(), judged), siamfcpp.PAIR_SCHEDULE),
+    **{
+        name: Recipe(_tuning(attention=name.startswith("ps_")), siamfcpp_tuning.SCHEDULE)
+        for name in ("p_siamfcpp", "ps_siamfcpp")
+    },
     "siamfcpp_lite0": Recipe(
         lambda options, judged: siamfcpp_lite0.Lite0Lesson(_teacher(options), judged), siamfcpp_lite0.SCHEDULE
     ),
+    "dsatrack_trunk": Recipe(
+        lambda options, judged: dsatrack.TrunkLesson("dsatrack_vit_t", _teacher(options), judged),
+        dsatrack.TRUNK_SCHEDULE,
+    ),
+    **{name: Recipe(_row(name), dsatrack.SCHEDULE) for name in ROWS},
 }
 
 
@@ -121,19 +160,11 @@ def _device(asked: str) -> str:
     return "cuda" if there and asked != "cpu" else "cpu"
 
 
-def _teacher(options: TrainOptions) -> Path:
-    if options.teacher is None or not options.teacher.is_file():
-        raise InvalidParameter(
-            f"--teacher is {options.teacher}; expected the file of EfficientNet-Lite0's ImageNet weights, from which "
-            "this recipe starts; give --teacher FILE.pth"
-        )
-    return options.teacher
-
-
 def _start_from(student: nn.Module, file: Path) -> None:
     """Weights of the whole network, or of its trunk alone where the file's names are the trunk's."""
     checkpoint.join_pieces(file.parent)
-    targets = [student, *([cast(nn.Module, student.trunk)] if hasattr(student, "trunk") else [])]
+    parts = (getattr(student, name, None) for name in ("trunk", "backbone"))
+    targets = [student, *(part for part in parts if isinstance(part, nn.Module))]
     for target in reversed(targets):
         shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
         counters = [name for name in shapes if name.endswith("num_batches_tracked")]

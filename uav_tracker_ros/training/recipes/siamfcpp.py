@@ -1,4 +1,4 @@
-"""The recipes of ``siamfcpp``, ``p_siamfcpp`` and ``ps_siamfcpp``, read top to bottom.
+"""The recipes of ``siamfcpp``, read top to bottom; ``siamfcpp_tuning`` has those of the pruned networks.
 
 First ``siamfcpp_trunk``: the trunk learns the features of an ImageNet network, for tracking alone cannot teach it
 from noise with few pictures. Then ``siamfcpp``: trunk and head learn to track from pairs. Losses after SiamFC++
@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamfcpp import decoding
 from uav_tracker_ros.trackers.siamfcpp.graphs import OUTPUTS
-from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, WIDTHS, SiamFCpp, Trunk, cell_points, decode, map_cells
+from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, SiamFCpp, Trunk, cell_points, decode, map_cells
 from uav_tracker_ros.training import losses
 from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
 from uav_tracker_ros.training.distillation.trunk import CROP_PX, TrunkDistiller, load_teacher
@@ -30,7 +30,6 @@ from uav_tracker_ros.training.validation import DeviceGraphs, GraphFunction, Sia
 
 TRUNK_SCHEDULE = Schedule(samples=1_000_000, batch=512, rate=2e-3, decay=1e-2, clip=5.0)
 PAIR_SCHEDULE = Schedule(samples=800_000, batch=128, rate=6e-4, warm_up=500)
-TUNE_SCHEDULE = Schedule(samples=200_000, batch=128, rate=3e-4, warm_up=200)  # after pruning: a quarter, half the rate
 
 _CROP_MARGIN_PX = 8
 _JUDGED_CROPS = 96
@@ -71,6 +70,8 @@ class TrunkLesson(TrunkDistiller):
     def judge(self, deadline: float) -> dict[str, float]:
         """Squared error on crops of validation clips, which no step has seen; the figure is its negative."""
         source = CropSource(self._judged, 0, CROP_PX)
+        if not source.encoded:
+            return {}
         crops = torch.stack([torch.from_numpy(source.draw(number)["crop"]) for number in range(_JUDGED_CROPS)])
         parts: list[dict[str, Tensor]] = []
         with torch.no_grad():
@@ -86,15 +87,15 @@ class PairLesson(nn.Module):
     """Trunk and head learn to track.
 
     Args:
-        name: row of the network's widths.
+        network: full or pruned.
         judged: validation clips.
     """
 
     points: Tensor
 
-    def __init__(self, name: str, judged: Pictures) -> None:
+    def __init__(self, network: SiamFCpp, judged: Pictures) -> None:
         super().__init__()
-        self.network = SiamFCpp(WIDTHS[name])
+        self.network = network
         self.batches = PairBatches(Cut.of(SETTINGS["siamfcpp"], MARGIN_PX))
         self.register_buffer("points", cell_points(map_cells(SEARCH_PX)), persistent=False)
         self._judged = judged

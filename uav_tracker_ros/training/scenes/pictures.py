@@ -21,6 +21,9 @@ from uav_tracker_ros.errors import InputUnreadable
 from uav_tracker_ros.geometry import Box
 
 Picture = NDArray[np.uint8]
+Encoded = NDArray[np.uint8] | Path
+"""JPEG, PNG or WebP: its bytes in memory, or the file where a set is too large for that."""
+
 _JPEG_QUALITY = 95
 _LOOSE_BOXES = ("svan_",)  # boxes up to twice the object: they may teach where, not how large
 
@@ -29,7 +32,7 @@ class Still(NamedTuple):
     """One picture with boxes."""
 
     name: str
-    encoded: NDArray[np.uint8]
+    encoded: Encoded
     boxes: tuple[Box, ...]
     classes: tuple[str, ...]
 
@@ -38,7 +41,7 @@ class Clip(NamedTuple):
     """One video; a frame without a box has None."""
 
     name: str
-    frames: tuple[NDArray[np.uint8], ...]
+    frames: tuple[Encoded, ...]
     boxes: tuple[Box | None, ...]
     loose: bool
 
@@ -58,12 +61,19 @@ class Pictures:
     stills: list[Still] = field(default_factory=list)
     clips: list[Clip] = field(default_factory=list)
     cutouts: list[Cutout] = field(default_factory=list)
-    backgrounds: list[NDArray[np.uint8]] = field(default_factory=list)
+    backgrounds: list[Encoded] = field(default_factory=list)
 
 
-def decode(encoded: NDArray[np.uint8]) -> Picture:
-    """JPEG, PNG or WebP bytes -> (H, W, 3) BGR."""
-    picture: Picture = cv2.imdecode(encoded, cv2.IMREAD_COLOR)
+def decode(encoded: Encoded) -> Picture:
+    """-> (H, W, 3) BGR.
+
+    Raises:
+        InputUnreadable: a file that is not there or no picture.
+    """
+    data = np.fromfile(encoded, np.uint8) if isinstance(encoded, Path) and encoded.is_file() else encoded
+    picture: Picture | None = cv2.imdecode(data, cv2.IMREAD_COLOR) if isinstance(data, np.ndarray) else None
+    if picture is None:
+        raise InputUnreadable(f"{encoded} cannot be read as a picture; expected JPEG, PNG or WebP; unpack it again")
     return picture
 
 
@@ -71,19 +81,23 @@ def load(folders: list[Path], *, split: str = "train", frame_step: int = 2) -> P
     """Read every picture below the folders.
 
     Args:
-        folders: data folders, see the module's docstring.
+        folders: data folders, see the module's docstring, or public sets (``public_sets.py``).
         split: which clips of ``clips.json`` to take.
         frame_step: of clips longer than 100 frames only every n-th is kept.
 
     Raises:
         InputUnreadable: a folder that is not there, or that holds nothing known.
     """
+    from uav_tracker_ros.training.scenes.public_sets import read as read_public_set  # it needs this module's types
+
     pictures = Pictures()
     for folder in folders:
         if not folder.is_dir():
             raise InputUnreadable(
                 f"no folder {folder}; expected a data folder with stills, clips, cutouts or backgrounds"
             )
+        if split == "train" and read_public_set(folder, pictures):
+            continue
         _load_stills(folder, pictures)
         pictures.clips.extend(_load_clips(folder, split, frame_step))
         for name, data in _files(folder, "cutouts"):
@@ -92,7 +106,7 @@ def load(folders: list[Path], *, split: str = "train", frame_step: int = 2) -> P
                 pictures.cutouts.append(Cutout(name, _kind(name), rgba))
         pictures.backgrounds.extend(data for _, data in _files(folder, "backgrounds"))
         pictures.backgrounds.extend(data for _, data in _files(folder, "pictures"))
-    if not (pictures.stills or pictures.clips or pictures.cutouts):
+    if split == "train" and not (pictures.stills or pictures.clips or pictures.cutouts):
         raise InputUnreadable(
             f"nothing to train on in {', '.join(map(str, folders))}; expected stills, clips or cutouts"
         )

@@ -1,0 +1,104 @@
+"""Every recipe: from a folder of pictures to weights, through the bare entry's own function."""
+
+import time
+from pathlib import Path
+
+import cv2
+import made_up_pictures
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
+
+from safetensors.torch import load_file  # noqa: E402 - after the check for torch
+
+from uav_tracker_ros.errors import InvalidParameter, UnknownName  # noqa: E402
+from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
+from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
+from uav_tracker_ros.training import checkpoint, session  # noqa: E402
+from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
+from uav_tracker_ros.training.recipes import dsatrack, siamfcpp  # noqa: E402
+
+SMALL = Widths((12, 16, 16, 16, 16), 16, (16, 16, 16))
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made_up_pictures.make(tmp_path_factory.mktemp("data") / "made")
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A teacher and pruned weights, random."""
+    folder = tmp_path_factory.mktemp("files")
+    torch.manual_seed(0)
+    torch.save(SiamFCppLite0().trunk.state_dict(), folder / "teacher.pth")
+    checkpoint.save_weights(SiamFCpp(SMALL), folder / "pruned.safetensors")
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("recipe", "given", "first"),
+    [
+        ("siamfcpp_trunk", {"teacher": "teacher.pth"}, "conv1.conv.weight"),
+        ("ps_siamfcpp", {"init": "pruned.safetensors"}, "trunk.conv1.conv.weight"),
+        ("siamfcpp_lite0", {"teacher": "teacher.pth"}, "trunk._conv_stem.weight"),
+        ("dsatrack_trunk", {"teacher": "teacher.pth"}, "patch_embed.proj.weight"),
+        ("eatrack", {}, "backbone.patch_embed.proj.weight"),
+    ],
+)
+def test_a_recipe_gives_weights_and_figures(
+    data: Path,
+    files: Path,
+    tmp_path: Path,
+    recipe: str,
+    given: dict[str, str],
+    first: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in (siamfcpp, dsatrack):
+        monkeypatch.setattr(module, "_JUDGED_CROPS", 4)
+    paths = {name: files / file for name, file in given.items()}
+    options = TrainOptions((data,), tmp_path, samples=4, batch=2, device="cpu", piece_mb=1000, **paths)
+    figures = session.train(recipe, options)
+    weights = load_file(tmp_path / "last.safetensors")
+    assert weights[first].dtype == torch.float16
+    assert all(torch.isfinite(value.float()).all() for value in weights.values())
+    assert figures["samples"] == 4
+    assert np.isfinite(figures["figure"])
+    assert (tmp_path / "best.safetensors").is_file()
+
+
+def test_a_trunk_s_weights_start_the_whole_network(data: Path, tmp_path: Path) -> None:
+    network = SiamFCpp(SMALL)
+    checkpoint.save_weights(network.trunk, tmp_path / "trunk.safetensors")
+    other = SiamFCpp(SMALL)
+    session._start_from(other, tmp_path / "trunk.safetensors")
+    assert torch.allclose(other.trunk.conv3.conv.weight, network.trunk.conv3.conv.weight, atol=1e-3)
+    assert not torch.equal(other.head.score_search.conv.weight, network.head.score_search.conv.weight)
+
+
+def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None:
+    sheet = tmp_path / "sheet.png"
+    session.train("eatrack", TrainOptions((data,), tmp_path / "out", device="cpu", show_pairs=sheet))
+    picture = cv2.imread(str(sheet))
+    assert picture.shape[1] > 8 * 3 * 100  # eight columns of two templates and a search region
+    assert picture.std() > 20
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "error", "message"),
+    [
+        ("siamfcpq", {}, UnknownName, "siamfcpp"),
+        ("siamfcpp_lite0", {}, InvalidParameter, "--teacher FILE.pth"),
+        ("p_siamfcpp", {}, InvalidParameter, "prune"),
+        ("eatrack", {"minutes": -1.0}, InvalidParameter, "--minutes"),
+        ("eatrack", {"device": "tpu"}, InvalidParameter, "auto, cpu or cuda"),
+    ],
+)
+def test_what_is_missing_is_said(
+    data: Path, tmp_path: Path, recipe: str, changes: dict, error: type[Exception], message: str
+) -> None:
+    with pytest.raises(error, match=message):
+        session.train(recipe, TrainOptions((data,), tmp_path, **changes), time.monotonic())

@@ -1,0 +1,168 @@
+"""The recipes of DSATrack's and EATrack's rows, read top to bottom.
+
+First ``dsatrack_trunk``: the transformer learns the features of an ImageNet network. Then a row by its name: several
+templates of one target in the order of time, a search region after them; losses of ``dsatrack_losses``. Samples are
+drawn after Zhou et al. (NeurIPS 2025, section 4.1): all moments within 200 frames.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own idiom
+
+from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
+from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
+from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX
+from uav_tracker_ros.trackers.search_region import SETTINGS
+from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0
+from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
+from uav_tracker_ros.training.distillation.trunk import COARSE, load_teacher
+from uav_tracker_ros.training.dsatrack_losses import LossSettings, tracking_loss
+from uav_tracker_ros.training.lesson import Part, Schedule
+from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
+from uav_tracker_ros.training.scenes.cropping import Cut
+from uav_tracker_ros.training.scenes.crops import CropSource
+from uav_tracker_ros.training.scenes.pictures import Pictures
+from uav_tracker_ros.training.scenes.samples import PairSource
+from uav_tracker_ros.training.validation import DeviceGraphs, GraphFunction, one_pass
+
+TRUNK_SCHEDULE = Schedule(samples=1_000_000, batch=256, rate=1e-3, warm_up=500, decay=0.05)
+SCHEDULE = Schedule(samples=500_000, batch=128, rate=4e-4, warm_up=500, clip=0.1)
+
+TRUNK_SHARE = 0.1  # of the rate
+DROP_PATH = 0.1  # stochastic depth of the last block
+GAP = 200  # frames between the first template and the search region
+_CROP_MARGIN_PX = 8
+_JUDGED_CROPS = 96
+_STATE = ("memory", "keys", "values")
+
+
+class TrunkLesson(nn.Module):
+    """The blocks, as a plain transformer over one crop, learn the teacher's features at stride 16."""
+
+    def __init__(self, row: str, teacher: Path, judged: Pictures) -> None:
+        super().__init__()
+        self.backbone = Backbone(ROWS[row], DsaTrack(ROWS[row]).form, 0.0)
+        self.projection = nn.Linear(ROWS[row].width, COARSE)
+        self.norm = nn.BatchNorm2d(COARSE, affine=False, momentum=0.01)  # whitens the teacher's channels
+        self._teacher = [load_teacher(torch.load(teacher, weights_only=True)).eval().requires_grad_(False)]
+        self._judged = judged
+
+    @property
+    def student(self) -> nn.Module:
+        """The backbone alone."""
+        return self.backbone
+
+    def source(self, pictures: Pictures, seed: int) -> CropSource:
+        """Random crops of every picture."""
+        return CropSource(pictures, seed, SEARCH_PX + 2 * _CROP_MARGIN_PX)
+
+    def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+        """A little shift, zoom and light, the mirror image of half of them."""
+        moves = draw_moves(generator, len(batch["crop"]), _CROP_MARGIN_PX / 2, 0.03)
+        views = light(cut_views(batch["crop"], moves, SEARCH_PX), generator, 0.3)
+        return {"crop": views.permute(0, 2, 3, 1)}
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Squared error of the whitened features; 1 is what their mean would have."""
+        with torch.no_grad():
+            teacher = self._teacher[0].to(batch["crop"].device)
+            wanted = self.norm(teacher(SiamFCppLite0.normalise(batch["crop"]))[1].float()).flatten(2).transpose(1, 2)
+        x = self.backbone.embed_search(batch["crop"])
+        for block in self.backbone.blocks:
+            q, k, v = block.attn.split(block.norm1(x))
+            x = block.finish(x, torch.softmax((q @ k.transpose(2, 3)).float(), -1).to(v) @ v)
+        found = self.projection(self.backbone.norm(x)).float()
+        error = F.mse_loss(found, wanted)
+        return error, {"cos16": F.cosine_similarity(found.detach(), wanted, dim=2).mean()}
+
+    def parts(self) -> list[Part]:
+        """All alike."""
+        return [Part(self.parameters(), 1.0)]
+
+    def judge(self, deadline: float) -> dict[str, float]:
+        """Squared error on crops of validation clips; the figure is its negative."""
+        source = CropSource(self._judged, 0, SEARCH_PX)
+        if not source.encoded:
+            return {}
+        crops = torch.stack([torch.from_numpy(source.draw(number)["crop"]) for number in range(_JUDGED_CROPS)])
+        errors = []
+        with torch.no_grad():
+            for some in crops.split(16):
+                if time.monotonic() > deadline:
+                    return {}
+                errors.append(float(self({"crop": some.to(self.projection.weight.device)})[0]))
+        error = sum(errors) / len(errors)
+        return {"figure": -error, "val_mse16": error}
+
+
+class DsaLesson(nn.Module):
+    """A whole row learns to track.
+
+    Args:
+        row: its name.
+        judged: validation clips.
+    """
+
+    def __init__(self, row: str, judged: Pictures) -> None:
+        super().__init__()
+        self.network = DsaTrack(ROWS[row], drop_path=DROP_PATH)
+        self.row = ROWS[row]
+        self.shares = [kept / self.row.tokens for _, kept in self.row.keep]
+        self.batches = PairBatches(Cut.of(SETTINGS["dsatrack"], MARGIN_PX), moments=self.row.slots, gap=GAP)
+        self._judged = judged
+
+    @property
+    def student(self) -> nn.Module:
+        """The whole network."""
+        return self.network
+
+    def source(self, pictures: Pictures, seed: int) -> PairSource:
+        """Composites, stills and clips, several templates each."""
+        return self.batches.source(pictures, seed)
+
+    def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+        """Views; half of the samples get copies of their first template, the state that tracking starts in."""
+        ready = self.batches.prepare(batch, generator)
+        templates = ready["templates"]
+        alone = torch.rand(len(templates), generator=generator, device=templates.device) < 0.5
+        copies = templates[:, :1].expand_as(templates)
+        return {**ready, "templates": torch.where(alone[:, None, None, None, None], copies, templates)}
+
+    def train(self, mode: bool = True) -> DsaLesson:
+        """In training tokens are judged and stay."""
+        super().train(mode)
+        self.network.backbone.eliminating = not mode
+        return self
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """See ``dsatrack_losses``."""
+        maps, seen = self.network(batch["templates"], batch["search"])
+        maps = type(maps)(*(values.float() for values in maps))
+        kept = [mask.float() for mask in seen.kept]
+        return tracking_loss(maps, kept, batch["box"], batch["box_weight"], self.shares, LossSettings())
+
+    def parts(self) -> list[Part]:
+        """The plain transformer learns slower than the graphs over template tokens and the head."""
+        named = list(self.network.backbone.named_parameters())
+        graphs = [parameter for name, parameter in named if ".dsa." in name]
+        trunk = [parameter for name, parameter in named if ".dsa." not in name]
+        return [Part(trunk, TRUNK_SHARE), Part([*graphs, *self.network.head.parameters()], 1.0)]
+
+    def judge(self, deadline: float) -> dict[str, float]:
+        """One pass over the validation clips."""
+        network = self.network
+        update = (network.update if self.row.keep else network.blend, ("new_memory", *_STATE[1:]))
+        graphs: dict[str, GraphFunction] = {
+            "template": (network.template, _STATE),
+            "track": (network.track, ("score", "size", "offset", "mass")),
+            "update": update,
+        }
+        backend = DeviceGraphs(graphs, next(network.parameters()).device)
+        settings = MemorySettings(rule="ranked" if self.row.keep else "blend")
+        return one_pass(lambda: MemoryTracker(self.row.name, backend, settings), self._judged.clips, deadline)

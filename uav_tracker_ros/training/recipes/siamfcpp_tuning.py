@@ -1,0 +1,52 @@
+"""The recipe of ``p_siamfcpp`` and ``ps_siamfcpp``: a pruned network learns what pruning took from it.
+
+Both start from the same pruned weights, samples and steps: the difference is the self-attention that teaches
+``ps_siamfcpp`` and is thrown away afterwards (PS-SiamFC++, section III, equation 9).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import cast
+
+from torch import Tensor, nn
+
+from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
+from uav_tracker_ros.training.attention import AttentionSettings, TemplateAttention, loss_with_attention
+from uav_tracker_ros.training.lesson import Part, Schedule
+from uav_tracker_ros.training.networks import read_network
+from uav_tracker_ros.training.recipes.siamfcpp import PairLesson, pair_loss
+from uav_tracker_ros.training.scenes.pictures import Pictures
+
+SCHEDULE = Schedule(samples=200_000, batch=128, rate=3e-4)  # a quarter of the full network's, half the rate
+
+
+class TuningLesson(PairLesson):
+    """A pruned network, with or without attention.
+
+    Args:
+        weights: what `uav-tracker prune` wrote; its widths come from the file.
+        judged: validation clips.
+        attention: teach with it.
+    """
+
+    def __init__(self, weights: Path, judged: Pictures, *, attention: bool) -> None:
+        super().__init__(cast(SiamFCpp, read_network("siamfcpp", weights)), judged)
+        channels = self.network.trunk.conv5.conv.out_channels
+        self.attention: nn.Module = TemplateAttention(channels) if attention else nn.Identity()
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of the three outputs, and of equation 9 with attention."""
+        if not isinstance(self.attention, TemplateAttention):
+            return super().forward(batch)
+        crops = batch["templates"][:, 0], batch["search"]
+        parts = loss_with_attention(
+            self.network, self.attention, crops, lambda maps: pair_loss(maps, batch, self.points)[0],
+            AttentionSettings(),
+        )  # fmt: skip
+        figures = {"tracking": parts.tracking, "distance": parts.distance, "attended": parts.attended}
+        return parts.total, {name: figure.detach() for name, figure in figures.items()}
+
+    def parts(self) -> list[Part]:
+        """Attention learns as the head does."""
+        return [*super().parts(), Part(self.attention.parameters(), 1.0)]

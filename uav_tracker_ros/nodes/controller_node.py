@@ -178,6 +178,7 @@ class ControllerNode(LifecycleNode):
                     self._follower.stop("the tracker sends targets that make no sense", now)
                 return
             self._health.target()
+            self._outputs.target_class = measurement.target_class
             self._follower.on_target(measurement, now)
             if self._gate is not None and self._ground_station.due(now):
                 self._gate.show_target(target_status(measurement))

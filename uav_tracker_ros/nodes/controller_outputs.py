@@ -15,8 +15,9 @@ from uav_tracker_ros.following.report import FollowOutput, FollowReport
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.frames import wrap_angle
 from uav_tracker_ros.geometry import Intrinsics
-from uav_tracker_ros.msg import FollowState
+from uav_tracker_ros.msg import FollowState, TrackedTarget
 from uav_tracker_ros.nodes import markers, messages
+from uav_tracker_ros.nodes.prediction import predicted_target
 from uav_tracker_ros.nodes.qos import LATCHED
 from uav_tracker_ros.nodes.transforms import Transforms
 
@@ -33,12 +34,14 @@ class ControllerOutputs:
         self._velocity = node.create_publisher(TwistStamped, "follow/cmd_vel", 10)
         self._target = node.create_publisher(Odometry, "follow/target_odometry", 10)
         self._vehicle = node.create_publisher(Odometry, "follow/vehicle_odometry", 10)
+        self._predicted = node.create_publisher(TrackedTarget, "follow/predicted", 1)
         self._markers = node.create_publisher(MarkerArray, "follow/markers", 1)
         self._transforms = Transforms(node, settings)
         self._shown: tuple[object, ...] = ()
         self._state_due = -math.inf
         self._last_setpoint: tuple[float, Setpoint] | None = None
         self.newest_state = FollowState()
+        self.target_class = ""  # of the newest target, for the size of a predicted box
 
     def publish(
         self, output: FollowOutput, telemetry: Telemetry, intrinsics: Intrinsics | None, *, now: float, stamp: Time
@@ -87,5 +90,10 @@ class ControllerOutputs:
     ) -> None:
         if self._target.get_subscription_count() and math.isfinite(report.target_position_ned[0]):
             self._target.publish(messages.target_odometry(report, stamp=stamp))
+        predicted = predicted_target(
+            report, telemetry, self._settings, intrinsics, target_class=self.target_class, stamp=stamp
+        )
+        if predicted is not None:
+            self._predicted.publish(predicted)
         if self._markers.get_subscription_count():
             self._markers.publish(markers.marker_array(report, telemetry, self._settings, intrinsics, stamp))

@@ -54,7 +54,7 @@ def follow(
         str, typer.Option(help="MAVSDK URL of a vehicle or SITL; without it a stand-in for PX4 flies.", metavar="URL")
     ] = "",
     camera_source: Annotated[
-        str, typer.Option(help="sim, topic, v4l2:DEVICE, video:FILE or folder:FOLDER.", metavar="SOURCE")
+        str, typer.Option(help="sim, topic, v4l2:DEVICE, gst:PIPELINE, video:FILE or folder:FOLDER.", metavar="SOURCE")
     ] = "sim",
     box: Annotated[
         str | None, typer.Option(help="What to follow, px; needed unless the camera is simulated.", metavar="X,Y,W,H")
@@ -69,6 +69,10 @@ def follow(
         Path | None, typer.Option(help="Folder for the results; default: follow-out, replaced by each run.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results in an existing --out.")] = False,
+    faults: Annotated[
+        str,
+        typer.Option(help="Instead: break flights and measure the reactions; all, or names.", metavar="all|NAME,..."),
+    ] = "",
     json: Annotated[
         str | None,
         typer.Option(help="Write the numbers as JSON to a file, or - for standard output.", metavar="FILE|-"),
@@ -83,6 +87,11 @@ def follow(
 
     Example:  uav-tracker follow --scenario circle --seconds 60 --max-speed 5
     """
+    if faults:
+        from uav_tracker_ros.cli.faults import run_faults
+
+        run_faults(faults, JsonOutput(json))
+        return
     options = _options(
         launch,
         scenario=scenario,

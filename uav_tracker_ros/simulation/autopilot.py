@@ -142,6 +142,11 @@ class Autopilot:
         tick = max(self._tick - len(self._history) + 1, min(self._tick, tick))
         return self._history[tick % HISTORY]
 
+    def mode_since(self, mode: VehicleMode, since: float) -> float:
+        """The first step after ``since`` in which this mode was flown, s; inf: there was none in the last 2 s."""
+        stamps = (s.stamp for s in self._history if s.stamp > since and s.status.mode is mode)
+        return min(stamps, default=math.inf)
+
     def estimate_at(self, stamp: float) -> Estimate:
         """What the autopilot says of its motion at ``stamp``, with its lag and errors."""
         return self.estimator.believe(self.snapshot_at(stamp - LAG_S).motion, self.snapshot_at(stamp).errors)
@@ -154,6 +159,10 @@ class Autopilot:
         """Boot again: the boot clock starts at zero."""
         self._boot_s, self._boot_origin = 0.0, self.now
         self._setpoint = None
+
+    def step_clock(self, seconds: float) -> None:
+        """The boot clock jumps by so much."""
+        self._boot_s += seconds
 
     def receive_position_target(self, target: PositionTarget) -> None:
         """SET_POSITION_TARGET_LOCAL_NED: kept until the next one, flown in OFFBOARD only."""

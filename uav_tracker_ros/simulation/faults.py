@@ -43,7 +43,10 @@ class Faults:
             "second_sender": self.second_sender,
             "reboot": self.reboot,
             "parameters": self.parameters,
+            "stream_lost": self.stream_lost,
+            "clock_step": self.clock_step,
         }
+        self._lost_until: dict[int, float] = {}  # MAVLink message number -> s
         self.reboots = 0
 
     @property
@@ -55,6 +58,10 @@ class Faults:
     def uplink_open(self) -> bool:
         """What is sent to the autopilot arrives."""
         return self._autopilot.now >= self._uplink_cut_until
+
+    def sends(self, message_id: int) -> bool:
+        """The autopilot sends this message."""
+        return self._autopilot.now >= self._lost_until.get(message_id, float("-inf"))
 
     def inject(self, fault: str, **arguments: object) -> None:
         """Let ``fault`` happen now.
@@ -147,6 +154,14 @@ class Faults:
         self.reboots += 1
         self._autopilot.commander.request_mode(VehicleMode.HOLD)
         self._autopilot.restart_clock()
+
+    def stream_lost(self, message_id: int, seconds: float = FOREVER) -> None:
+        """The message of this MAVLink number is no longer sent, whoever asks for it."""
+        self._lost_until[int(message_id)] = self._autopilot.now + seconds
+
+    def clock_step(self, seconds: float) -> None:
+        """The boot clock steps by so much, nothing else happens."""
+        self._autopilot.step_clock(seconds)
 
     def parameters(self, values: Mapping[str, Value]) -> None:
         """Set parameters, as somebody with a ground station would."""

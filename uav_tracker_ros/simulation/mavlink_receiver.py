@@ -47,8 +47,8 @@ class MessageReceiver:
             mavlink.MAV_CMD_COMPONENT_ARM_DISARM: self._arm,
             mavlink.MAV_CMD_DO_SET_MODE: self._set_mode,
             mavlink.MAV_CMD_NAV_TAKEOFF: self._take_off,
-            mavlink.MAV_CMD_NAV_LAND: lambda _: autopilot.commander.request_mode(VehicleMode.LAND),
-            mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH: lambda _: autopilot.commander.request_mode(VehicleMode.RETURN),
+            mavlink.MAV_CMD_NAV_LAND: self._land,
+            mavlink.MAV_CMD_NAV_RETURN_TO_LAUNCH: self._return,
             mavlink.MAV_CMD_SET_MESSAGE_INTERVAL: self._set_interval,
         }
         self._requests: dict[int, Callable[[Any], int]] = {
@@ -115,6 +115,12 @@ class MessageReceiver:
         if math.isnan(message.param7):
             return self._autopilot.take_off()
         return self._autopilot.take_off(height_of_altitude(message.param7, self._autopilot.home_ned))
+
+    def _land(self, _message: Any) -> MavResult:
+        return self._autopilot.commander.request_mode(VehicleMode.LAND)
+
+    def _return(self, _message: Any) -> MavResult:
+        return self._autopilot.commander.request_mode(VehicleMode.RETURN)
 
     def _set_interval(self, message: Any) -> MavResult:
         done = self._streams.set_interval(int(message.param1), message.param2)

@@ -14,19 +14,23 @@ import selectors
 import socket
 import threading
 import time
+from collections import deque
 from types import TracebackType
 
 from pymavlink.dialects.v20 import development as mavlink
 
 from uav_tracker_ros.errors import VehicleUnreachable
+from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.simulation.autopilot import Autopilot
 from uav_tracker_ros.simulation.mavlink_receiver import COMPONENT_ID, MessageReceiver
+from uav_tracker_ros.simulation.mavlink_record import OnWire, arrival, on_wire, stamp_arrivals
 from uav_tracker_ros.simulation.mavlink_streams import Message, TelemetryStreams
 from uav_tracker_ros.simulation.px4_commander import Severity
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
 TEXT_LENGTH = 50  # characters of one STATUSTEXT; longer ones go in chunks
 LONGEST_SLEEP_S = 0.05
+WIRE_DEPTH = 20_000  # records kept; more than five minutes of setpoints
 Address = tuple[str, int]
 
 _log = logging.getLogger(__name__)
@@ -46,6 +50,7 @@ class MavlinkServer:
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._text_number = 0
         self._reboots = 0
+        self._wire: deque[OnWire] = deque(maxlen=WIRE_DEPTH)
 
     def __enter__(self) -> MavlinkServer:
         self.start()
@@ -83,6 +88,7 @@ class MavlinkServer:
                 "an IPv4 address and a port of 1 to 65535 were expected; change them"
             ) from error
         self._socket.setblocking(False)
+        stamp_arrivals(self._socket)
         self._parser, self._packer = mavlink.MAVLink(None), mavlink.MAVLink(None, COMPONENT_ID, COMPONENT_ID)
         self._parser.robust_parsing = True
         self._autopilot.step(time.monotonic())
@@ -103,6 +109,16 @@ class MavlinkServer:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+
+    def wire(self) -> list[OnWire]:
+        """Setpoints and modes that arrived, oldest first."""
+        with self._lock:
+            return list(self._wire)
+
+    def shown_since(self, mode: VehicleMode, since: float) -> float:
+        """When this mode began to be flown after ``since`` (monotonic s, of the last 2 s); inf: not yet."""
+        with self._lock:
+            return self._autopilot.mode_since(mode, since)
 
     def truth_at(self, monotonic_s: float) -> VehicleTruth:
         """The vehicle as it really was at ``monotonic_s``, from the last 2 s."""
@@ -133,7 +149,7 @@ class MavlinkServer:
     def _receive(self, link: socket.socket) -> None:
         while True:
             try:
-                packet, sender = link.recvfrom(2048)
+                packet, ancillary, _, sender = link.recvmsg(2048, 64)
             except (BlockingIOError, ConnectionError):
                 return
             if not self._autopilot.faults.uplink_open:
@@ -142,6 +158,9 @@ class MavlinkServer:
                 if message.get_type() == "BAD_DATA":
                     _log.debug("bad data from %s", sender)
                     continue
+                record = on_wire(message, arrival(ancillary))
+                if record is not None:
+                    self._wire.append(record)
                 self._send(link, self._receiver.handle(message), sender)
 
     def _transmit(self, link: socket.socket, now: float) -> None:

@@ -112,7 +112,7 @@ class TelemetryStreams:
             # The phase is kept, so that the rate is exact; what a stalled host missed is not made up.
             self._due[number] = due + interval if now - due < interval else now + interval
             message = self.build(number, now)
-            if message is not None:
+            if message is not None and self._autopilot.faults.sends(number):
                 yield message
 
     def _hasten_mode(self, now: float) -> None:

@@ -87,6 +87,11 @@ class Commander:
         self._battery_told = 0
 
     @property
+    def setpoint_at(self) -> float:
+        """When the newest setpoint was taken in, s."""
+        return self._setpoint_at
+
+    @property
     def offboard_ready(self) -> bool:
         """OFFBOARD could be flown: the newest setpoint is young enough and there is an estimate."""
         return self.position_valid and self.now - self._setpoint_at < self._parameters["COM_OF_LOSS_T"]

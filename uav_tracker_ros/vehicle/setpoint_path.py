@@ -11,6 +11,7 @@ from uav_tracker_ros.vehicle.setpoint_check import Verdict, check
 from uav_tracker_ros.vehicle.shaping import VelocityShaper, YawShaper
 from uav_tracker_ros.vehicle.velocity_guard import Bounds, guard
 
+TURN_S = 0.02  # of the gate's loop: what brakes is on the wire before the last setpoint has expired
 FIRST_DT_S = 0.02  # the first setpoint of a stream has none before it to measure from
 
 
@@ -64,5 +65,5 @@ class SetpointPath:
         return self._velocity.shape(velocity, dt), self._yaw.shape(setpoint.yaw_ned, dt)
 
     def ran_out(self, now: float) -> bool:
-        """Whether the last accepted setpoint is no longer valid."""
-        return self.last is not None and now > self.last.valid_until
+        """Whether the last accepted setpoint is no longer valid, or will not be at the next turn."""
+        return self.last is not None and now > self.last.valid_until - TURN_S

@@ -33,6 +33,10 @@ class SeeingTracker(ScriptedTracker):
         self.free = threading.Event()
         self.free.set()
         self.error: Exception | None = None
+        self.on_settle = lambda: None
+
+    def settle(self):
+        self.on_settle()
 
     def initialize(self, image, box):
         super().initialize(image, box)
@@ -79,6 +83,17 @@ def test_without_a_target_every_image_says_none(rig):
     rig.put(1)
     number, target, _ = rig.published[-1]
     assert (number, target.state, target.lock) == (1, TargetState.NONE, 0)
+
+
+def test_what_a_tracker_leaves_is_done_once_the_box_is_out(rig, until):
+    rig.put(1)
+    rig.select(1)
+    done: list[int] = []
+    rig.tracker.on_settle = lambda: done.append(rig.published[-1][0])
+    for number in (2, 3):
+        rig.put(number)
+        until(lambda: done and done[-1] == number, f"image {number} was not settled")  # noqa: B023 - called at once
+    assert done == [2, 3]
 
 
 def test_a_selection_on_an_older_image_is_replayed_to_now(rig, until):

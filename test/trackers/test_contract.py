@@ -146,7 +146,7 @@ def test_update_before_initialize(make_tracker, usable_name: str) -> None:
         pytest.param(Box(0, 0, math.inf, 10), id="infinite"),
         pytest.param(Box(10, 10, 0, 10), id="zero width"),
         pytest.param(Box(10, 10, 10, -3), id="negative height"),
-        pytest.param(Box(10, 10, 2, 20), id="too narrow"),
+        pytest.param(Box(10, 10, 1, 20), id="too narrow"),
         pytest.param(Box(400, 400, 20, 20), id="outside"),
         pytest.param(Box(-38, 10, 40, 40), id="sliver inside"),
         pytest.param(Box(-80, -80, 100, 100), id="a twenty-fifth inside"),

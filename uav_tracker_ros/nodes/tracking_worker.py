@@ -136,6 +136,7 @@ class TrackingWorker:
                     self._answer(*request)
                 elif frame is not None:
                     self._publish(frame, self._track(frame), self._target_class)
+                    self._lock.settle()
         except BaseException as error:
             self._fail(error)
             raise

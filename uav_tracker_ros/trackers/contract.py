@@ -6,7 +6,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from uav_tracker_ros.geometry import Box, Image
 
-__all__ = ["Box", "Image", "Observation", "PeakFeatures", "Probing", "Tracker"]
+__all__ = ["Box", "Image", "Observation", "PeakFeatures", "Probing", "Settling", "Tracker"]
 
 
 class PeakFeatures(NamedTuple):
@@ -62,3 +62,12 @@ class Probing(Tracker, Protocol):
 
     def move_to(self, box: Box) -> None:
         """Go on from ``box`` with the template kept."""
+
+
+@runtime_checkable
+class Settling(Tracker, Protocol):
+    """A tracker that leaves work for after a frame's box is out."""
+
+    def settle(self) -> None:
+        """Do what the last :meth:`update` left. Not called, the next update does it first, with the same boxes."""
+        ...

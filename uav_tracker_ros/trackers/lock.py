@@ -13,7 +13,7 @@ from typing import NamedTuple
 from uav_tracker_ros.geometry import Box, Image, TargetState
 from uav_tracker_ros.trackers.appearance import ViewBank
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share
-from uav_tracker_ros.trackers.contract import Observation, Probing, Tracker
+from uav_tracker_ros.trackers.contract import Observation, Probing, Settling, Tracker
 from uav_tracker_ros.trackers.inputs import not_initialized
 from uav_tracker_ros.trackers.redetection import Redetection
 
@@ -90,6 +90,11 @@ class TargetLock:
         if self._box is None:
             raise not_initialized("TargetLock")
         return self._search(image, self._box) if self._lost else self._follow(image, self._box)
+
+    def settle(self) -> None:
+        """Let the tracker do what it left for after the box was given out; call it once that has happened."""
+        if self._box is not None and isinstance(self._tracker, Settling):
+            self._tracker.settle()
 
     def _follow(self, image: Image, last: Box) -> LockedTarget:
         observation = self._tracker.update(image)

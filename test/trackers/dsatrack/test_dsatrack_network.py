@@ -72,7 +72,7 @@ def test_gathered_elimination_equals_masked(torch, small_network, crops, form: F
         z, x = embedded(network, crops)
         masked, gathered = network.backbone.both(z, x), network.backbone.both(z, x, gather=True)
     assert close(torch, masked.features, gathered.features, 1e-5)
-    assert [hidden.shape[1] for hidden in gathered.hidden] == [448, 448, 428, 428, 409, 390, 390]
+    assert [hidden.shape[1] for hidden in gathered.hidden] == [448, 448, 428, 409, 390]
 
 
 def test_a_map_of_scale_zero_is_plain_hybrid_attention_bit_for_bit(torch, small_network, crops) -> None:

@@ -99,10 +99,10 @@ class SemanticGraph(nn.Module):
 
     def smoothing(self, edges: Tensor, valid: Tensor | None) -> Tensor:
         """P: edges with each node its own neighbour, divided by the degree; rows sum to 1 with ``row``."""
-        identity = _identity(int(edges.shape[1]), edges.device)
+        identity, others = _identity(int(edges.shape[1]), edges.device)
         if valid is not None:
             edges = edges * valid[:, None]
-        edges = edges * (1 - identity) + identity
+        edges = edges * others + identity
         degree = edges.sum(2)
         if self.form.normalise == "row":
             return edges / degree[..., None]
@@ -178,6 +178,8 @@ def _triangle(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
 
 
 @functools.lru_cache(maxsize=16)
-def _identity(n: int, device: torch.device) -> Tensor:
+def _identity(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
+    """The identity of n x n, and what it leaves."""
+    identity = np.eye(n, dtype=np.float32)
     with torch.inference_mode(False):
-        return torch.from_numpy(np.eye(n, dtype=np.float32)).to(device)
+        return torch.from_numpy(identity).to(device), torch.from_numpy(1 - identity).to(device)

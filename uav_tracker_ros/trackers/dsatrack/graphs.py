@@ -1,0 +1,119 @@
+"""Between files and networks of the family: weights, and the graphs that fly, with constant shapes."""
+
+from __future__ import annotations
+
+import copy
+from contextlib import suppress
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from uav_tracker_ros.backends.graph import Graph
+from uav_tracker_ros.errors import OutputUnwritable
+from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack, PatchEmbed
+from uav_tracker_ros.trackers.dsatrack.rows import SEARCH_PX, TEMPLATE_PX
+from uav_tracker_ros.trackers.dsatrack.semantic_graph import SemanticGraph, edge_roots
+from uav_tracker_ros.trackers.weights import load_state
+
+_COUNTER = "num_batches_tracked"  # of batch normalisation; says nothing at flight time
+_STATE = ("memory", "keys", "values")
+
+
+def read_weights(network: DsaTrack, file: Path) -> DsaTrack:
+    """The network with the weights of a .safetensors file, in eval mode; floats of any precision become fp32.
+
+    Raises:
+        ModelFileMissing: no such file.
+        ModelFileDamaged: not safetensors, or arrays that are not this row's.
+    """
+    state = network.state_dict()
+    counters = [name for name in state if name.endswith(_COUNTER)]
+    expected = {name: tuple(value.shape) for name, value in state.items() if name not in counters}
+    found = load_state(file, expected, ignore=counters)
+    network.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
+    return network.eval()
+
+
+def write_weights(network: DsaTrack, file: Path) -> None:
+    """Matrices and kernels as fp16, the few other numbers as fp32; the file appears whole or not at all.
+
+    Raises:
+        OutputUnwritable: the file cannot be made there.
+    """
+    from safetensors.torch import save
+
+    state = {
+        name: (value.half() if value.ndim > 1 else value.float()).detach().cpu().contiguous()
+        for name, value in network.state_dict().items()
+        if not name.endswith(_COUNTER)
+    }
+    partial = file.with_name(f".{file.name}.partial")
+    try:
+        partial.write_bytes(save(state))
+        partial.replace(file)
+    except OSError as error:
+        with suppress(OSError):
+            partial.unlink()
+        raise OutputUnwritable(
+            f"cannot write weights to '{file}': {error.strerror or error}; expected a folder with write access: "
+            "choose another"
+        ) from error
+
+
+class FoldedPatchEmbed(nn.Module):
+    """Patch embedding of raw BGR values; exact but for rounding, since no patch is padded."""
+
+    def __init__(self, embed: PatchEmbed) -> None:
+        super().__init__()
+        self.proj = copy.deepcopy(embed.proj)
+        with torch.no_grad():
+            weight = embed.proj.weight.double() / embed.std.double()
+            self.proj.weight.copy_(weight.flip(1))
+            self.proj.bias.copy_(embed.proj.bias.double() - (weight * embed.mean.double()).sum((1, 2, 3)))
+
+    def forward(self, crop: Tensor) -> Tensor:
+        """(B, S, S, 3) uint8 BGR -> (B, (S/16)^2, D)."""
+        tokens: Tensor = self.proj(crop.permute(0, 3, 1, 2).float()).flatten(2).transpose(1, 2)
+        return tokens
+
+
+def ready_to_fly(network: DsaTrack) -> DsaTrack:
+    """A copy in eval mode with what is constant at flight time folded; hard edges are found by their roots."""
+    ready = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
+    backbone: Backbone = ready.backbone
+    backbone.patch_embed = FoldedPatchEmbed(backbone.patch_embed)
+    for module in ready.modules():
+        if isinstance(module, SemanticGraph) and module.form.edges == "hard":
+            module.roots = edge_roots(module)
+    return ready
+
+
+def flight_graphs(network: DsaTrack) -> dict[str, Graph]:
+    """``template``, ``track`` and ``update`` of a copy: crops (1, S, S, 3) uint8 BGR in, fp32 out.
+
+    ``update`` ranks by a search crop in rows with semantic-aware blocks; in the others it blends by a share (1,).
+    """
+    ready = ready_to_fly(network)
+    crop = torch.zeros(1, TEMPLATE_PX, TEMPLATE_PX, 3, dtype=torch.uint8)
+    search = torch.zeros(1, SEARCH_PX, SEARCH_PX, 3, dtype=torch.uint8)
+    with torch.no_grad():  # not inference_mode: the exporter traces with these tensors
+        state = ready.template(crop)
+        memory = state[0]
+    names = _STATE[: len(state)]
+    tracked = dict(zip(_STATE[1:], state[1:], strict=False)) if ready.form.cached else {"memory": memory}
+    if ready.row.keep:
+        update = Graph(
+            ready,
+            ready.update,
+            {"memory": memory, "crop": crop, "search": search},
+            ("new_memory", *names[1:]),
+        )
+    else:
+        share = torch.full((1,), 0.5)
+        update = Graph(ready, ready.blend, {"memory": memory, "crop": crop, "share": share}, ("new_memory", *names[1:]))
+    return {
+        "template": Graph(ready, ready.template, {"crop": crop}, names),
+        "track": Graph(ready, ready.track, {"crop": search, **tracked}, ("score", "size", "offset", "mass")),
+        "update": update,
+    }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -16,7 +17,7 @@ from sensor_msgs.msg import CameraInfo, CompressedImage, Image
 from uav_tracker_ros.errors import InputUnreadable, InvalidParameter
 from uav_tracker_ros.nodes import camera_sources
 from uav_tracker_ros.nodes.camera_settings import CameraSettings
-from uav_tracker_ros.nodes.camera_sources import DeviceSource, open_camera
+from uav_tracker_ros.nodes.camera_sources import open_camera
 from uav_tracker_ros.nodes.conversions import (
     image_from_compressed,
     image_from_message,
@@ -65,9 +66,9 @@ def test_with_loop_they_start_again(folder, video):
         assert levels(open_camera(CameraSettings(source=source, rate_hz=240.0)), limit=6) == [0, 1, 2, 3, 0, 1]
 
 
-@pytest.mark.parametrize("source", ["", "video", "video:", "gst:something", "clip.mp4"])
+@pytest.mark.parametrize("source", ["", "video", "video:", "rtsp:something", "clip.mp4"])
 def test_an_unknown_kind_of_source_is_refused(source):
-    with pytest.raises(InvalidParameter, match="expected video:FILE, folder:FOLDER or v4l2:DEVICE"):
+    with pytest.raises(InvalidParameter, match="expected video:FILE, folder:FOLDER, v4l2:DEVICE or gst:PIPELINE"):
         open_camera(CameraSettings(source=source))
 
 
@@ -80,7 +81,10 @@ def test_a_source_that_is_not_there_is_refused(source):
 class FakeCapture:
     """A driver that has images 1, 2, 3 ready, and breaks when it is told to."""
 
-    def __init__(self, _device) -> None:
+    opened: ClassVar[list] = []
+
+    def __init__(self, *arguments) -> None:
+        self.opened.append(arguments)
         self.number = 0
         self.asked = {}
         self.breaks = threading.Event()
@@ -107,7 +111,7 @@ class FakeCapture:
 
 def test_a_device_gives_its_newest_image_and_says_when_it_breaks(monkeypatch, until):
     monkeypatch.setattr(camera_sources.cv2, "VideoCapture", FakeCapture)
-    source = DeviceSource("0", CameraSettings(source="v4l2:0", width=320))
+    source = open_camera(CameraSettings(source="v4l2:0", width=320))
     assert source._capture.asked[cv2.CAP_PROP_FRAME_WIDTH] == 320
     until(lambda: source._capture.number == 4, "the driver's queue was not emptied")
     assert source.read().image[0, 0, 0] == 150
@@ -115,6 +119,33 @@ def test_a_device_gives_its_newest_image_and_says_when_it_breaks(monkeypatch, un
     with pytest.raises(InputUnreadable, match="camera 0 gives no images any more"):
         source.read()
     source.close()
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "whole"),
+    [
+        ("videotestsrc ! appsink", "videotestsrc ! appsink"),
+        ("nvarguscamerasrc ! nvvidconv", f"nvarguscamerasrc ! nvvidconv ! {camera_sources.NEWEST_SINK}"),
+    ],
+)
+def test_a_pipeline_ends_in_a_sink_of_the_newest_image(monkeypatch, until, pipeline, whole):
+    monkeypatch.setattr(camera_sources.cv2, "VideoCapture", FakeCapture)
+    monkeypatch.setattr(camera_sources.cv2.videoio_registry, "hasBackend", lambda backend: backend == cv2.CAP_GSTREAMER)
+    FakeCapture.opened.clear()
+    source = open_camera(CameraSettings(source=f"gst:{pipeline}"))
+    assert FakeCapture.opened == [(whole, cv2.CAP_GSTREAMER)]
+    until(lambda: source._capture.number == 4, "the pipeline's queue was not emptied")
+    shot = source.read()
+    assert shot.image[0, 0, 0] == 150
+    assert shot.age < 20
+    source._capture.breaks.set()
+    source.close()
+
+
+def test_without_gstreamer_a_pipeline_is_refused_in_words(monkeypatch):
+    monkeypatch.setattr(camera_sources.cv2.videoio_registry, "hasBackend", lambda _backend: False)
+    with pytest.raises(InputUnreadable, match="built without GStreamer"):
+        open_camera(CameraSettings(source="gst:videotestsrc"))
 
 
 def test_a_calibration_is_scaled_to_the_images(tmp_path):

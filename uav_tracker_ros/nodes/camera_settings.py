@@ -13,14 +13,14 @@ from uav_tracker_ros.errors import InputUnreadable, InvalidParameter
 from uav_tracker_ros.following.settings import setting
 from uav_tracker_ros.geometry import Intrinsics
 
-SOURCES = ("video", "folder", "v4l2")
+SOURCES = ("video", "folder", "v4l2", "gst")
 
 
 @dataclass(frozen=True)
 class CameraSettings:
     """Where images come from and how they were taken (ROS parameters ``camera.*``)."""
 
-    source: str = setting("", "video:FILE, folder:FOLDER or v4l2:DEVICE; the simulator needs none")
+    source: str = setting("", "video:FILE, folder:FOLDER, v4l2:DEVICE or gst:PIPELINE; the simulator needs none")
     loop: bool = setting(True, "start a video or folder again at its end; false: end the node")
     hfov_deg: float = setting(
         70.0, "horizontal field of view, used without a calibration", unit="deg", low=10, high=150
@@ -50,7 +50,8 @@ class CameraSettings:
         kind, colon, place = self.source.partition(":")
         if kind not in SOURCES or not colon or not place:
             raise InvalidParameter(
-                f"camera.source is '{self.source}'; expected video:FILE, folder:FOLDER or v4l2:DEVICE: set it"
+                f"camera.source is '{self.source}'; expected video:FILE, folder:FOLDER, v4l2:DEVICE or "
+                "gst:PIPELINE: set it"
             )
         return kind, place
 

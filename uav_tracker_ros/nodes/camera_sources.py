@@ -14,6 +14,7 @@ from uav_tracker_ros.evaluation.frame_source import FrameSource, open_source
 from uav_tracker_ros.geometry import Image
 from uav_tracker_ros.nodes.camera_settings import CameraSettings
 
+NEWEST_SINK = "videoconvert ! video/x-raw,format=BGR ! appsink drop=true max-buffers=1 sync=false"
 DEVICE_SILENCE_S = 5.0  # a camera that is being plugged in again may take so long
 
 
@@ -47,7 +48,11 @@ def open_camera(settings: CameraSettings) -> CameraSource:
         InputUnreadable: nothing there, or nothing that can be read.
     """
     kind, place = settings.split_source()
-    return DeviceSource(place, settings) if kind == "v4l2" else RecordedSource(place, settings)
+    if kind == "v4l2":
+        return LiveSource(f"camera {place}", open_device(place, settings), stamped=True)
+    if kind == "gst":
+        return LiveSource("the GStreamer pipeline", open_pipeline(place), stamped=False)
+    return RecordedSource(place, settings)
 
 
 class RecordedSource:
@@ -81,29 +86,63 @@ class RecordedSource:
         self._source.close()
 
 
-class DeviceSource:
-    """A V4L2 camera. A thread empties the driver's queue, so that the newest image is never an old one.
+def open_device(device: str, settings: CameraSettings) -> cv2.VideoCapture:
+    """A V4L2 camera.
 
     Args:
         device: ``/dev/video0`` or its number.
         settings: size and rate that are asked of the driver; it may choose others.
+
+    Raises:
+        InputUnreadable: there is none.
+    """
+    capture = cv2.VideoCapture(int(device) if device.isdigit() else device)
+    if not capture.isOpened():
+        raise InputUnreadable(
+            f"camera {device} cannot be opened; expected a V4L2 device: see `ls /dev/video*`, and whether another "
+            "program uses it"
+        )
+    for key, value in (
+        (cv2.CAP_PROP_FRAME_WIDTH, settings.width),
+        (cv2.CAP_PROP_FRAME_HEIGHT, settings.height),
+        (cv2.CAP_PROP_FPS, settings.rate_hz),
+        (cv2.CAP_PROP_BUFFERSIZE, 1),
+    ):
+        capture.set(key, value)
+    return capture
+
+
+def open_pipeline(pipeline: str) -> cv2.VideoCapture:
+    """A GStreamer pipeline; without an ``appsink`` at its end it gets one that keeps the newest image only.
+
+    Raises:
+        InputUnreadable: OpenCV was built without GStreamer, or the pipeline does not start.
+    """
+    if not cv2.videoio_registry.hasBackend(cv2.CAP_GSTREAMER):
+        raise InputUnreadable(
+            "this OpenCV was built without GStreamer, as those of PyPI are; expected one with it: use the "
+            "distribution's python3-opencv, or let another node publish image_raw"
+        )
+    whole = pipeline if "appsink" in pipeline else f"{pipeline} ! {NEWEST_SINK}"
+    capture = cv2.VideoCapture(whole, cv2.CAP_GSTREAMER)
+    if not capture.isOpened():
+        raise InputUnreadable(
+            f"the pipeline '{whole}' does not start; expected one that runs with gst-launch-1.0: try it there"
+        )
+    return capture
+
+
+class LiveSource:
+    """Something that gives images by itself; a thread empties its queue, so that the newest is never an old one.
+
+    Args:
+        name: for messages.
+        capture: opened.
+        stamped: its position in ms is the driver's stamp on the monotonic clock, as V4L2 gives it.
     """
 
-    def __init__(self, device: str, settings: CameraSettings) -> None:
-        self._name = f"camera {device}"
-        self._capture = cv2.VideoCapture(int(device) if device.isdigit() else device)
-        if not self._capture.isOpened():
-            raise InputUnreadable(
-                f"{self._name} cannot be opened; expected a V4L2 device: see `ls /dev/video*`, and whether another "
-                "program uses it"
-            )
-        for key, value in (
-            (cv2.CAP_PROP_FRAME_WIDTH, settings.width),
-            (cv2.CAP_PROP_FRAME_HEIGHT, settings.height),
-            (cv2.CAP_PROP_FPS, settings.rate_hz),
-            (cv2.CAP_PROP_BUFFERSIZE, 1),
-        ):
-            self._capture.set(key, value)
+    def __init__(self, name: str, capture: cv2.VideoCapture, *, stamped: bool) -> None:
+        self._name, self._capture, self._stamped = name, capture, stamped
         self._changed = threading.Condition()
         self._newest: tuple[Image, float] | None = None
         self._broken = False
@@ -143,7 +182,9 @@ class DeviceSource:
                 return
 
     def _taken(self) -> float:
-        """Monotonic s: the driver's stamp (V4L2 uses this clock) where it is plausible, else now."""
+        """Monotonic s: the driver's stamp where it gives one that is plausible, else now."""
         now = time.monotonic()
+        if not self._stamped:
+            return now
         stamp = self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000
         return stamp if 0 <= now - stamp < 1.0 else now

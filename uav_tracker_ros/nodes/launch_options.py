@@ -15,7 +15,7 @@ from uav_tracker_ros.following.settings import MODES, FollowSettings, setting
 
 BACKENDS = ("auto", "torch", "onnxruntime", "openvino", "tensorrt")
 LOG_LEVELS = ("debug", "info", "warn", "error")
-SOURCE_KINDS = ("topic", "sim", "v4l2:DEVICE", "video:FILE", "folder:FOLDER")
+SOURCE_KINDS = ("topic", "sim", "v4l2:DEVICE", "gst:PIPELINE", "video:FILE", "folder:FOLDER")
 VEHICLE_DEFAULT = "udpin://0.0.0.0:14540"
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 

@@ -71,6 +71,11 @@ def test_choice(monkeypatch: pytest.MonkeyPatch) -> None:
         choice.choose("auto", ("tensorrt",), "net")
 
 
+def test_a_row_that_lists_a_backend_without_onnx() -> None:
+    with pytest.raises(BackendUnavailable, match="torch does not run ONNX files; expected onnxruntime or openvino"):
+        choice.load_onnx("torch", {}, threads=1)
+
+
 def test_a_tracker_without_a_network_loads_no_backend() -> None:
     script = (
         "import sys; from uav_tracker_ros.trackers import registry; registry.create('static'); "

@@ -118,6 +118,13 @@ def test_backends_give_the_same_boxes(models: Path, name: str) -> None:
     assert np.allclose(boxes[0], boxes[1], atol=1.0)
 
 
+def test_a_row_without_the_file_that_a_backend_needs(tmp_path: Path) -> None:
+    (tmp_path / "models.yaml").write_text("trackers: {ps_siamfcpp: {family: siamfcpp, backends: [torch, onnxruntime]}}")
+    for backend, graph in (("torch", "weights"), ("onnxruntime", "template")):
+        with pytest.raises(ModelFileMissing, match=f"no file '{graph}', which {backend} needs"):
+            registry.create("ps_siamfcpp", backend=backend, models_dir=tmp_path)
+
+
 def test_the_process_of_a_tracker_has_one_backend_and_little_memory(models: Path) -> None:
     script = f"""
 import sys

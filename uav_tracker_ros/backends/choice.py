@@ -12,6 +12,7 @@ from uav_tracker_ros.backends.contract import Backend, BackendLoader
 from uav_tracker_ros.errors import BackendUnavailable, unknown_name
 
 NAMES = ("torch", "onnxruntime", "openvino", "tensorrt")
+ONNX = ("onnxruntime", "openvino")
 _ORDER = ("tensorrt", "openvino", "onnxruntime", "torch")  # `auto`: the fastest first
 _logger = logging.getLogger(__name__)
 
@@ -54,6 +55,16 @@ def installed(name: str) -> bool:
 
 
 def load_onnx(name: str, files: Mapping[str, Path], threads: int) -> Backend:
-    """The backend ``onnxruntime`` or ``openvino`` with these graphs; no other backend is imported."""
+    """One of the backends that run ONNX files, with these graphs; no other backend is imported.
+
+    Raises:
+        BackendUnavailable: it runs no ONNX files, or its library is missing.
+        ModelFileDamaged: a file that it cannot read.
+    """
+    if name not in ONNX:
+        raise BackendUnavailable(
+            f"{name or 'no backend'} does not run ONNX files; expected {' or '.join(ONNX)}; correct `backends` in "
+            "models.yaml"
+        )
     loader: BackendLoader = importlib.import_module(f"uav_tracker_ros.backends.{name}_backend").load
     return loader(files, threads)

@@ -68,8 +68,8 @@ def _print(rows: list[ModelRow]) -> None:
     for title in ("name", "family", "params", "MACs", "AUC", "P20", "here"):
         table.add_column(title, justify="right" if title in ("params", "MACs", "AUC", "P20") else "left", no_wrap=True)
     if wide:
-        table.add_column("backends", no_wrap=True)
-        table.add_column("licence", no_wrap=True)
+        table.add_column("backends")
+        table.add_column("licence")
     for row in rows:
         cells = [row.name, row.family, _count(row.params), _count(row.macs)]
         cells += [f"{score:.3f}" for score in row.dev] if row.dev else ["", ""]

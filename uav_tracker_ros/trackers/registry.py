@@ -50,6 +50,19 @@ class Build:
     backend: str  # empty for a tracker without a network
     threads: int
 
+    def file(self, graph: str) -> Path:
+        """The file of one graph.
+
+        Raises:
+            ModelFileMissing: the tracker's row does not list it.
+        """
+        if graph not in self.files:
+            raise ModelFileMissing(
+                f"{self.name} has no file '{graph}', which {self.backend} needs; its row in models.yaml lists "
+                f"{', '.join(self.files) or 'none'}; choose another --backend"
+            )
+        return self.files[graph]
+
 
 @dataclass(frozen=True)
 class ModelRow:

@@ -16,7 +16,7 @@ GRAPHS = ("template", "track")
 @register("siamfcpp_lite0")
 def make_lite0(build: Build) -> Tracker:
     """Two ONNX graphs, ``template`` and ``track``."""
-    backend = load_onnx(build.backend, build.files, build.threads)
+    backend = load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     return SiameseTracker(
         build.name, backend, REGIONS["siamfcpp_lite0"], lite0_decoding.decode, lite0_decoding.SETTINGS
     )
@@ -29,12 +29,12 @@ def make(build: Build) -> Tracker:
 
 def _backend(build: Build) -> Backend:
     if build.backend != "torch":
-        return load_onnx(build.backend, {graph: build.files[graph] for graph in GRAPHS}, build.threads)
+        return load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     from uav_tracker_ros.backends import torch_backend
     from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs, read_weights
     from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, WIDTHS, SiamFCpp
 
-    network = read_weights(SiamFCpp(WIDTHS[build.name]), build.files["weights"])
+    network = read_weights(SiamFCpp(WIDTHS[build.name]), build.file("weights"))
     return torch_backend.load(flight_graphs(network, SEARCH_PX), build.threads)
 
 

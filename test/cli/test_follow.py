@@ -1,5 +1,6 @@
 """The whole command: stepped, and over real topics with real processes, stopped from outside and by Ctrl-C."""
 
+import functools
 import json
 import math
 import os
@@ -16,6 +17,7 @@ import cv2
 import pytest
 
 from uav_tracker_ros.cli.app import main
+from uav_tracker_ros.simulation import flight_table
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 90.0  # a machine with two busy cores needs 20
@@ -164,3 +166,42 @@ def test_ctrl_c_while_starting_leaves_nothing(follow: RunningCommand, tmp_path: 
     assert "Traceback" not in follow.said
     assert follow.left_behind() == []
     assert [path.name for path in (tmp_path / "flight").iterdir()] == ["log"]
+
+
+def test_a_table_of_bars_is_flown_and_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(flight_table, "fly", functools.partial(flight_table.fly, seconds=4.0))
+    arguments = ["follow", "--direct", "--scenario", "stand", "--latency-ms", "50,300", "--jobs", "1", "--json", "-"]
+    assert main(arguments) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert [run["given_latency_ms"] for run in document["runs"]] == [50.0, 300.0]
+    assert [row["latency_ms"] for row in document["table"]] == [50.0, 300.0]
+    assert {bar["name"] for bar in document["table"][0]["bars"]} >= {"p95", "end", "jerk", "limit_violations"}
+    assert re.search(r"stand +50 ms .*limit", err)
+    assert re.search(r"\d+ of \d+ bars met; 2 flights", err)
+    assert sorted(path.name for path in Path("follow-out").iterdir()) == ["table.csv", "table.md", "table.png"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--direct", "--scenario", "all", "--latency-ms", "50,fast"], "expected numbers from 0 to 1000"),
+        (["--scenario", "all"], "add --direct"),
+        (["--direct", "--scenario", "all", "--mode", "follow"], "each scenario has its own"),
+        (["--direct", "--scenario", "stand,circel"], "did you mean 'circle'"),
+    ],
+)
+def test_a_table_that_makes_no_sense(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(["follow", *arguments]) != 0
+    assert says in capsys.readouterr().err
+    assert not Path("follow-out").exists()

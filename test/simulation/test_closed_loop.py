@@ -74,9 +74,10 @@ def test_position_error_in_each_mode():
     target, own = np.array([[0.0, 0.0], [1.0, 0.0]]), np.array([[-10.0, 0.0], [-10.0, 2.0]])
     errors = {
         mode: flight_metrics.position_error(mode, target, own, 10.0, math.pi)
-        for mode in ("follow", "hold_offset", "spotlight")
+        for mode in ("follow", "orbit", "hold_offset", "spotlight")
     }
     assert errors["follow"] == pytest.approx([0, math.hypot(11, 2) - 10])
+    assert errors["orbit"] == pytest.approx(errors["follow"])
     assert errors["hold_offset"] == pytest.approx([0, math.hypot(1, 2)])
     assert errors["spotlight"] == pytest.approx([0, 2])
 
@@ -105,16 +106,3 @@ def test_limits_are_seen_through_the_lead():
     assert seen[:, 0] == pytest.approx(acceleration, abs=1e-9)
     setpoint[50:, 0] += 1.0
     assert flight_metrics.limit_violations(time, setpoint, 0 * time, limits, lead) > 0
-
-
-def test_bars_scale_with_the_response():
-    run = {"position_error_m": {"p95": 1.0, "max": 3.0}, "in_frame": 0.95}
-    limits = {"p95": 0.9, "peak": 2.0, "in_frame_min": 0.99, "end": 0.5}
-    found = {bar["name"]: (bar["limit"], bar["ok"]) for bar in flight_metrics.bars(limits, run, "sih")}
-    assert found == {
-        "p95": (pytest.approx(1.26), True),
-        "peak": (pytest.approx(2.8), False),
-        "in_frame_min": (0.99, False),
-    }
-    strict = {bar["name"]: bar["ok"] for bar in flight_metrics.bars(limits, run, "design")}
-    assert strict["p95"] is False

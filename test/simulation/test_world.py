@@ -7,7 +7,7 @@ import pytest
 from uav_tracker_ros.errors import InvalidParameter, UnknownName
 from uav_tracker_ros.simulation import scenarios, sprites
 from uav_tracker_ros.simulation.paths import Circle, Origin, Ramp, Sinusoid, StopAndGo, Straight
-from uav_tracker_ros.simulation.scenarios import Occluder
+from uav_tracker_ros.simulation.scenario import Occluder
 from uav_tracker_ros.simulation.world import SCENERY_CLEARANCE, World
 
 PATHS = [

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
+from uav_tracker_ros.cli import follow_table
 from uav_tracker_ros.cli.first_box import parse_box
 from uav_tracker_ros.cli.interrupt import Interrupt
 from uav_tracker_ros.cli.live_status import LiveStatus
@@ -42,13 +43,28 @@ CANCELED = 100  # the end that this command asks for itself
 def follow(
     *,
     scenario: Annotated[
-        str, typer.Option(help="What the target does: " + ", ".join(scenarios.names()) + ".")
+        str,
+        typer.Option(
+            help="What the target does; with --direct also all, or several with commas: a table of bars. "
+            + ", ".join(scenarios.names())
+            + "."
+        ),
     ] = "sinusoid",
-    seconds: Annotated[float, typer.Option(help="How long to follow.", min=1, max=3600)] = 30.0,
+    seconds: Annotated[
+        float, typer.Option(help="How long to follow; a table has the scenarios' own.", min=1, max=3600)
+    ] = 30.0,
     tracker: Annotated[str, typer.Option(help="A name of `uav-tracker models`; default: the variant's.")] = "",
     backend: Annotated[str, typer.Option(help="auto, onnxruntime, openvino, tensorrt or torch.")] = "",
     variant: Annotated[str, typer.Option(help="A preset of config/, or the name of a tracker.")] = "default",
     seed: Annotated[int, typer.Option(help="Of the simulation.", min=0)] = 0,
+    seeds: Annotated[int, typer.Option(help="With --direct: so many seeds, from --seed on.", min=1, max=1000)] = 1,
+    jobs: Annotated[int, typer.Option(help="Processes that fly a table; 0: one a core.", min=0, max=256)] = 0,
+    latency_ms: Annotated[
+        str,
+        typer.Option(
+            help="With --direct: image to follower, ms; default 150, for all scenarios 50,150,300.", metavar="MS,..."
+        ),
+    ] = "",
     response: Annotated[str, typer.Option(help="Simulated vehicle: sih (as PX4 was measured) or design.")] = "sih",
     vehicle: Annotated[
         str, typer.Option(help="MAVSDK URL of a vehicle or SITL; without it a stand-in for PX4 flies.", metavar="URL")
@@ -92,6 +108,20 @@ def follow(
 
         run_faults(faults, JsonOutput(json))
         return
+    latencies = follow_table.parse_latencies(latency_ms or ("50,150,300" if scenario == follow_table.ALL else "150"))
+    if follow_table.is_table(scenario, latencies, seeds):
+        if not direct:
+            raise InvalidParameter("many flights were asked for without --direct; they are stepped: add --direct")
+        request = follow_table.TableRequest(
+            scenario,
+            latencies,
+            tuple(range(seed, seed + seeds)),
+            jobs or follow_table.default_jobs(),
+            "" if true_boxes else tracker,
+        )
+        options = LaunchOptions(**launch, variant=variant, backend=backend, response=response, tracker=tracker)
+        _fly_table(request, options, JsonOutput(json), OutputFolder(out or DEFAULT_OUT, overwrite=overwrite or not out))
+        return
     options = _options(
         launch,
         scenario=scenario,
@@ -123,7 +153,8 @@ def follow(
         status.say("true boxes instead of a tracker" if true_boxes else f"tracker {name}: {why}")
         options = dataclasses.replace(options, record_to=str(output.path.resolve() / RECORD))
         if direct:
-            run = _fly_direct(options, settings, output, seconds=seconds, tracker="" if true_boxes else name)
+            chosen = "" if true_boxes else name
+            run = _fly_direct(options, settings, output, seconds=seconds, tracker=chosen, latency_s=latencies[0])
         else:
             run = _fly_over_topics(options, settings, output, status, seconds=seconds, tracker=name, box=first_box)
         complete, reason = run.pop("complete"), run.pop("reason")
@@ -134,6 +165,22 @@ def follow(
         raise KeyboardInterrupt
     if not complete:
         raise UavTrackerError(f"the flight ended early: {reason}")
+
+
+def _fly_table(
+    request: follow_table.TableRequest, options: LaunchOptions, document: JsonOutput, folder: OutputFolder
+) -> None:
+    """A table misses bars, it does not fail: the exit code tells that it was flown."""
+    status = LiveStatus(Console(stderr=True))
+    with folder as output:
+        status.say(f"tracker {request.tracker} on pictures" if request.tracker else "true boxes instead of a tracker")
+        runs, rows = follow_table.fly_table(request, options, output, status)
+        published = output.publish()
+    document.write({"schema": 1, "runs": runs, "table": follow_table.plain(rows)})
+    to = sys.stderr if document.to_stdout else sys.stdout
+    for line in follow_table.lines(rows):
+        print(line, file=to)
+    print("wrote " + ", ".join(str(path) for path in published), file=to)
 
 
 def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
@@ -188,7 +235,13 @@ def _variant_tracker(options: LaunchOptions) -> str:
 
 
 def _fly_direct(
-    options: LaunchOptions, settings: FollowSettings, output: OutputFolder, *, seconds: float, tracker: str
+    options: LaunchOptions,
+    settings: FollowSettings,
+    output: OutputFolder,
+    *,
+    seconds: float,
+    tracker: str,
+    latency_s: float,
 ) -> dict[str, Any]:
     from uav_tracker_ros.cli.direct_record import DirectRecord
     from uav_tracker_ros.simulation.closed_loop import fly
@@ -205,6 +258,7 @@ def _fly_direct(
             seconds=seconds,
             settings=settings,
             response=options.response,
+            latency_s=latency_s,
             true_boxes=not tracker,
             journal=journal,
         )

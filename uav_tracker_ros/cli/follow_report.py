@@ -14,8 +14,8 @@ from uav_tracker_ros.following.report import FollowPhase
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.geometry import TargetState
 from uav_tracker_ros.simulation import flight_metrics, scenarios
-from uav_tracker_ros.simulation.closed_loop import run_metrics
 from uav_tracker_ros.simulation.flight_record import FlightRecord
+from uav_tracker_ros.simulation.run_metrics import run_metrics
 
 DPI = 110
 CSV_COLUMNS = (

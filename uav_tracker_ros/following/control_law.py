@@ -25,14 +25,13 @@ from uav_tracker_ros.frames import wrap_angle
 
 Array = NDArray[np.float64]
 
-ACTUATION_DELAY = 0.20  # s, setpoint to the first change of velocity, measured on PX4
-REFERENCE_GAIN = 2.2  # 1/s, velocity error of the reference to acceleration
 ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
 DRAG = 0.12  # 1/s, tilt that holds a speed: a = DRAG v
 BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
 FORWARD_FLOOR = 1.0  # m/s^2: the chase is, sight comes before distance
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
+VERTICAL_GAIN = 4.4  # 1/s, vertical speed error to acceleration
 VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
 YAW_FREEZE = 1.5  # m, horizontal: nearer than this the bearing means nothing
 DEFAULT_VELOCITY_GAIN = 1.8  # 1/s, PX4's MPC_XY_VEL_P_ACC where the autopilot did not tell
@@ -52,7 +51,7 @@ class OwnState(NamedTuple):
 class Task(NamedTuple):
     """What the vehicle should do in this step."""
 
-    mode: str  # spotlight, follow, hold_offset
+    mode: str  # spotlight, follow, hold_offset, orbit
     offset_ne: Array  # (2,) m, wanted place minus target (hold_offset)
     place_ne: Array  # (2,) m, where it was engaged (spotlight)
     home_ned: Array  # (3,) m
@@ -73,6 +72,14 @@ class Motion(NamedTuple):
     limits: Limit
     fov_saturated: bool
     speed_saturated: bool
+
+
+class _Wish(NamedTuple):
+    """What the way of following asks for, before any limit."""
+
+    error: Array  # (2,) m, wanted place minus own
+    velocity: Array  # (2,) m/s
+    feed: Array  # (2,) m/s^2, the change of that velocity which is known beforehand
 
 
 class ControlLaw:
@@ -118,15 +125,16 @@ class ControlLaw:
             now: monotonic s.
             dt: s since the last step.
             own: newest telemetry.
-            target: predicted to ``now`` + the actuation delay.
+            target: predicted to ``now`` + ``actuation_delay``.
             later_target: predicted to ``now`` + the yaw lead.
             task: see :class:`Task`.
             camera: for the limit that keeps the target in the picture.
         """
-        age = now + ACTUATION_DELAY - own.stamp
+        age = now + self._settings.actuation_delay - own.stamp
         place = own.position_ned[:2] + own.velocity_ned[:2] * age + 0.5 * self._horizontal.acceleration * age**2
         velocity = own.velocity_ned[:2] + self._horizontal.acceleration * age
-        wanted, error, limits = self._wanted_velocity(place, target, task)
+        wish = self._wish(place, velocity, target, task)
+        wanted, limits = wish.velocity, Limit.NONE
         unlimited = math.hypot(*wanted)
         cap = self._settings.max_speed * task.speed_scale
         speed_saturated = unlimited > cap
@@ -135,11 +143,11 @@ class ControlLaw:
         wanted, close = self._kept_apart(wanted, own, target, task)
         wanted, at_fence = safety.fenced(wanted, place - task.home_ned[:2], self._settings.fence_radius)
         limits |= (Limit.DISTANCE if close else Limit.NONE) | (Limit.FENCE if at_fence else Limit.NONE)
-        accel = REFERENCE_GAIN * (wanted - self._horizontal.velocity)
-        if task.mode != "spotlight" and task.weight >= 1 and not (close or at_fence):
-            feed = target.acceleration_ne + self._settings.gain * (target.velocity_ne - velocity)
-            accel = accel + task.ramp * feed
-        accel = accel - REFERENCE_GAIN * _beyond(self._horizontal.velocity - own.velocity_ned[:2], ANTI_WINDUP)
+        gain = self._settings.reference_gain
+        accel = gain * (wanted - self._horizontal.velocity)
+        if task.weight >= 1 and not (close or at_fence):
+            accel = accel + task.ramp * wish.feed
+        accel = accel - gain * _beyond(self._horizontal.velocity - own.velocity_ned[:2], ANTI_WINDUP)
         saturated = False
         if camera is not None and not close:
             accel, saturated = self._kept_in_view(accel, own, target, camera)
@@ -154,23 +162,34 @@ class ControlLaw:
             yaw,
             self._horizontal.velocity.copy(),
             self._horizontal.acceleration.copy(),
-            error,
+            wish.error,
             limits | limit_z | limit_yaw,
             saturated,
             speed_saturated,
         )
 
-    def _wanted_velocity(self, place: Array, target: Estimate, task: Task) -> tuple[Array, Array, Limit]:
+    def _wish(self, place: Array, velocity: Array, target: Estimate, task: Task) -> _Wish:
+        """Where to, how fast, and what is needed to keep it up; ``place`` and ``velocity`` when it acts."""
+        s = self._settings
         if task.mode == "spotlight":
             error = task.place_ne - place
-            return _capped(SPOTLIGHT_GAIN * error, SPOTLIGHT_SPEED), error, Limit.NONE
-        offset = task.offset_ne
-        if task.mode == "follow":
+            return _Wish(error, _capped(SPOTLIGHT_GAIN * error, SPOTLIGHT_SPEED), np.zeros(2))
+        relative = target.velocity_ne - velocity
+        carried, turning = target.velocity_ne, target.acceleration_ne
+        if task.mode == "hold_offset":
+            error = target.position_ne + task.offset_ne - place
+        else:
             away = place - target.position_ne
-            offset = away * (self._settings.distance / max(math.hypot(*away), 0.1))
-        error = target.position_ne + offset - place
-        catch_up = _square_root_p(error, self._settings.gain, 0.5 * self._settings.max_accel)
-        return task.weight * (target.velocity_ne + task.ramp * catch_up), error, Limit.NONE
+            distance = max(math.hypot(*away), 0.1)
+            outward = away / distance
+            error = (s.distance - distance) * outward
+            if task.mode == "orbit":
+                aside = s.orbit_speed * np.array([-outward[1], outward[0]])
+                carried = carried + task.ramp * aside
+                turning = turning - task.ramp * (s.orbit_speed**2 / distance) * outward
+            relative = float(relative @ outward) * outward  # the wanted place turns with the line of sight
+        catch_up = _square_root_p(error, s.gain, 0.5 * s.max_accel)
+        return _Wish(error, task.weight * (carried + task.ramp * catch_up), turning + s.gain * relative)
 
     def _kept_apart(self, wanted: Array, own: OwnState, target: Estimate, task: Task) -> tuple[Array, bool]:
         separation = self._separation(own, target)
@@ -215,20 +234,24 @@ class ControlLaw:
             wanted = s.height - (s.ground_z - own.position_ned[2])
             up = max(-s.max_speed_z, min(s.max_speed_z, HEIGHT_GAIN * wanted))
         up, bounded = safety.altitude_bounded(min(up, s.max_speed_z), altitude, s.min_altitude, s.max_altitude)
-        accel = 2 * REFERENCE_GAIN * (np.array([-up]) - self._vertical.velocity)
+        accel = VERTICAL_GAIN * (np.array([-up]) - self._vertical.velocity)
         self._vertical.step(accel, dt, max(task.ramp, 0.05))
         return float(self._vertical.velocity[0]), Limit.ALTITUDE if bounded else Limit.NONE
 
     def _yaw_angle(self, own: OwnState, target: Estimate, task: Task, dt: float) -> tuple[float, Limit]:
         place = own.position_ned[:2] + own.velocity_ned[:2] * (target.stamp - own.stamp)
         away = target.position_ne - place
+        rate = 0.0
         if task.sweep_yaw is not None:
             wanted = task.sweep_yaw
-        elif math.hypot(*away) < YAW_FREEZE:
+        elif (distance := math.hypot(*away)) < YAW_FREEZE:
             wanted = self._yaw.yaw
         else:
             wanted = math.atan2(away[1], away[0])
-        return self._yaw.yaw, self._yaw.step(wrap_angle(wanted), own.yaw, dt)
+            across = target.velocity_ne - own.velocity_ned[:2]
+            rate = float(away[0] * across[1] - away[1] * across[0]) / distance**2
+        acted = self._yaw.step(wrap_angle(wanted), own.yaw, dt, rate)
+        return self._yaw.yaw, acted
 
 
 def _capped(vector: Array, size: float) -> Array:

@@ -107,13 +107,21 @@ class YawLimiter:
         """Start from a measured yaw, at rest."""
         self.yaw, self.rate = wrap_angle(yaw), 0.0
 
-    def step(self, yaw_wanted: float, yaw_measured: float, dt: float) -> Limit:
-        """Advance ``dt`` seconds towards a wanted yaw, not farther than 20 deg from the measured one."""
+    def step(self, yaw_wanted: float, yaw_measured: float, dt: float, rate_wanted: float = 0.0) -> Limit:
+        """Advance ``dt`` seconds towards a wanted yaw, not farther than 20 deg from the measured one.
+
+        Args:
+            yaw_wanted: rad.
+            yaw_measured: rad.
+            dt: s.
+            rate_wanted: rad/s, of ``yaw_wanted``: a bearing that turns evenly is followed without lag.
+        """
         leashed = max(-YAW_LEASH, min(YAW_LEASH, wrap_angle(yaw_wanted - yaw_measured)))
         error = wrap_angle(yaw_measured + leashed - self.yaw)
         # The speed from which max_accel still stops in time, with a linear part near the goal.
         stop = math.sqrt(2 * 0.8 * self._max_accel * abs(error))
-        rate = math.copysign(min(self._max_rate, stop, YAW_GAIN * abs(error)), error)
+        rate = rate_wanted + math.copysign(min(stop, YAW_GAIN * abs(error)), error)
+        rate = max(-self._max_rate, min(self._max_rate, rate))
         change = max(-self._max_accel * dt, min(self._max_accel * dt, rate - self.rate))
         acted = Limit.YAW if abs(rate) >= self._max_rate or abs(change) < abs(rate - self.rate) else Limit.NONE
         self.rate += change

@@ -8,7 +8,7 @@ import numpy as np
 
 from uav_tracker_ros.flight import SETPOINT_LIFETIME_S, Setpoint, Telemetry
 from uav_tracker_ros.following import readiness, safety
-from uav_tracker_ros.following.control_law import ACTUATION_DELAY, ControlLaw, Motion, OwnState, Task
+from uav_tracker_ros.following.control_law import ControlLaw, Motion, OwnState, Task
 from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.following.target_estimator import Estimate
@@ -98,7 +98,7 @@ class SetpointMaker:
         self, now: float, dt: float, phase: FollowPhase, phase_since: float, telemetry: Telemetry
     ) -> Setpoint | None:
         """The law's setpoint; None while the target has never been placed."""
-        estimate = self.estimate(now + ACTUATION_DELAY, phase)
+        estimate = self.estimate(now + self._settings.actuation_delay, phase)
         later = self.estimate(now + self._law.yaw_lead, phase)
         if estimate is None or later is None:
             return None

@@ -14,7 +14,7 @@ from typing import Any
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.flight import Limits
 
-MODES = ("spotlight", "follow", "hold_offset")
+MODES = ("spotlight", "follow", "hold_offset", "orbit")
 
 
 def setting(
@@ -42,13 +42,16 @@ class FollowSettings:
     mode: str = setting(
         "spotlight",
         "way of following: spotlight turns only, follow keeps the distance along the "
-        "line of sight, hold_offset keeps a fixed north/east offset",
+        "line of sight, hold_offset keeps a fixed north/east offset, orbit circles around the target",
         choices=MODES,
     )
     distance: float = setting(10.0, "horizontal distance to the target", unit="m", low=4, high=60)
     height: float = setting(6.0, "height above the ground plane", unit="m", low=3, high=60)
     offset_bearing_deg: float = setting(
         math.nan, "bearing from target to vehicle in hold_offset; NaN: as at engaging", unit="deg", low=-180, high=180
+    )
+    orbit_speed: float = setting(
+        2.0, "speed around the target in orbit, positive clockwise seen from above", unit="m/s", low=-6, high=6
     )
     max_speed: float = setting(6.0, "largest horizontal speed", unit="m/s", low=0.5, high=15)
     max_speed_z: float = setting(1.0, "largest vertical speed", unit="m/s", low=0.2, high=3)
@@ -69,6 +72,12 @@ class FollowSettings:
     time_offset: float = setting(0.0, "image clock minus attitude clock", unit="s", low=-0.2, high=0.2)
     ground_z: float = setting(0.0, "down-coordinate of the ground plane, 0 at home", unit="m", low=-200, high=200)
     gain: float = setting(0.8, "position error to speed", unit="1/s", low=0.1, high=2)
+    reference_gain: float = setting(
+        2.2, "speed error to acceleration; smaller films softer", unit="1/s", low=0.5, high=4
+    )
+    actuation_delay: float = setting(
+        0.20, "from a setpoint to the first change of speed, as the vehicle was identified", unit="s", low=0, high=0.6
+    )
     coast_full: float = setting(
         1.0, "time that the target's speed is kept after it was last seen", unit="s", low=0, high=3
     )

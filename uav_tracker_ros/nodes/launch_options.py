@@ -48,6 +48,7 @@ class LaunchOptions:
     distance: float | None = None
     height: float | None = None
     offset_bearing_deg: float | None = None
+    orbit_speed: float | None = None
     max_speed: float | None = None
     max_speed_z: float | None = None
     max_accel: float | None = None
@@ -65,6 +66,8 @@ class LaunchOptions:
     time_offset: float | None = None
     ground_z: float | None = None
     gain: float | None = None
+    reference_gain: float | None = None
+    actuation_delay: float | None = None
     coast_full: float | None = None
     coast_max: float | None = None
     search_max: float | None = None

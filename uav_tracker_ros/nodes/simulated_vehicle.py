@@ -15,7 +15,7 @@ from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.nodes.conversions import nanoseconds
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
-from uav_tracker_ros.simulation.scenarios import Scenario
+from uav_tracker_ros.simulation.scenario import Scenario
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
 EXTRAPOLATION_S = 0.5  # a vehicle that was not heard of for longer is drawn where it was then

@@ -17,6 +17,9 @@ WHITE_PX, WANDER_PX, WANDER_S = 1.1, 1.0, 0.15  # px, px, s: of both edges toget
 SIZE_SHARE = 0.03  # 1 sigma of the size
 VISIBLE_MIN = 0.3  # share of the target that a tracker needs
 PROBATION = 10  # boxes that stay UNCERTAIN after a loss
+TARGET_ITSELF, SAME_CLOTHES, OTHER_CLOTHES = 0.85, 0.75, 0.35  # mean similarity to the template
+SIMILARITY_SIGMA = 0.06
+SIMILARITY_MIN, SIMILARITY_MARGIN = 0.5, 0.1  # of a candidate, and over every other one
 LOST_BOX = Box(0.0, 0.0, 1.0, 1.0)
 
 
@@ -41,7 +44,11 @@ class BoxSource(Protocol):
 
 
 class TrueBoxes:
-    """The true box as a good tracker would report it: wandering edges, a loss when hidden."""
+    """The true box as a good tracker would report it: wandering edges, a loss when hidden.
+
+    After a loss it takes, as a tracker would, whoever in view looks most like the target: with a
+    distractor in the same clothes that may be the wrong one, or undecided between two.
+    """
 
     name = "true"
 
@@ -52,25 +59,41 @@ class TrueBoxes:
         self._last_t = -math.inf
         self._lock, self._probation, self._lost = 1, 0, False
         self._box = LOST_BOX
+        scenario = renderer.world.scenario
+        same = (SAME_CLOTHES if actor.look == scenario.look else OTHER_CLOTHES for actor in scenario.distractors)
+        self._similarity = (TARGET_ITSELF, *same)  # of each actor, mean
+        self._actor = 0  # whom the boxes are of
 
     def look(self, t: float, vehicle: VehicleTruth) -> tuple[Seen, FrameTruth]:
         """See :class:`BoxSource`."""
         truth = self._renderer.truth(t, vehicle)
-        noisy = self._noisy(truth.box, t)
+        if self._lost:
+            self._find_again(t, vehicle)
+        own = truth if self._actor == 0 else self._renderer.truth(t, vehicle, self._actor)
+        noisy = self._noisy(own.box, t)
         k = self._renderer.intrinsics
         inside = noisy.clipped(k.width, k.height)
         share = inside.area / noisy.area if noisy.area > 0 else 0.0
-        if truth.visible_fraction < VISIBLE_MIN or share < VISIBLE_MIN:
+        if self._lost or own.visible_fraction < VISIBLE_MIN or share < VISIBLE_MIN:
             self._lost = True
             return Seen(self._box, TargetState.LOST, self._lock, 0.0, math.nan), truth
-        if self._lost:
-            self._lost, self._probation = False, PROBATION
-            self._lock += 1
         self._box = inside
         self._probation = max(0, self._probation - 1)
         state = TargetState.UNCERTAIN if self._probation else TargetState.TRACKING
-        confidence = 0.6 if self._probation else 0.6 + 0.35 * truth.visible_fraction
-        return Seen(inside, state, self._lock, confidence, 0.9), truth
+        confidence = 0.6 if self._probation else 0.6 + 0.35 * own.visible_fraction
+        return Seen(inside, state, self._lock, confidence, self._similarity[self._actor]), truth
+
+    def _find_again(self, t: float, vehicle: VehicleTruth) -> None:
+        """Whoever looks most like the target, if nobody else looks nearly as much like it."""
+        found = []
+        for actor, mean in enumerate(self._similarity):
+            likeness = mean + SIMILARITY_SIGMA * float(self._rng.standard_normal())
+            if likeness >= SIMILARITY_MIN and self._renderer.truth(t, vehicle, actor).visible_fraction >= VISIBLE_MIN:
+                found.append((likeness, actor))
+        found.sort(reverse=True)
+        if found and (len(found) == 1 or found[0][0] - found[1][0] >= SIMILARITY_MARGIN):
+            self._actor, self._lost, self._probation = found[0][1], False, PROBATION
+            self._lock += 1
 
     def _noisy(self, box: Box, t: float) -> Box:
         keep = math.exp(-(t - self._last_t) / WANDER_S)

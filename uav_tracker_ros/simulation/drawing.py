@@ -70,7 +70,7 @@ def _pose(placement: Placement, view: View) -> tuple[Floats, Floats]:
     """Rotation and translation from the body frame to camera_optical."""
     cos, sin = math.cos(placement.heading), math.sin(placement.heading)
     turn = np.array([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
-    place = np.array([placement.north, placement.east, 0.0])
+    place = np.array([placement.north, placement.east, placement.down])
     return view.rotation @ turn, view.rotation @ (place - view.position)
 
 
@@ -98,7 +98,7 @@ class Spheres(NamedTuple):
         for i, place in enumerate(placements):
             (x, y, z), radii[i] = place.solid.sphere
             cos, sin = math.cos(place.heading), math.sin(place.heading)
-            centres[i] = place.north + x * cos - y * sin, place.east + x * sin + y * cos, z
+            centres[i] = place.north + x * cos - y * sin, place.east + x * sin + y * cos, place.down + z
         return cls(centres, radii, smallest)
 
     def in_view(self, view: View, reach: float = 1.0) -> NDArray[np.bool_]:
@@ -200,7 +200,7 @@ def rough_box(placement: Placement, view: View) -> Box:
     """A box around the body's bounding sphere, px; the whole plane where the sphere reaches the camera."""
     (x, y, z), radius = placement.solid.sphere
     cos, sin = math.cos(placement.heading), math.sin(placement.heading)
-    centre = (placement.north + x * cos - y * sin, placement.east + x * sin + y * cos, z)
+    centre = (placement.north + x * cos - y * sin, placement.east + x * sin + y * cos, placement.down + z)
     across, down, depth = view.to_camera(np.array([centre]))[0].tolist()
     if depth - radius < NEAR:
         return Box(-_LIMIT, -_LIMIT, 2 * _LIMIT, 2 * _LIMIT)

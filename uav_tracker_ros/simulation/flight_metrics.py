@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,8 +12,6 @@ Bools = NDArray[np.bool_]
 
 TRANSLATING = 0.3  # m/s; slower is holding the place
 WRONG_IOU = 0.1  # a box that overlaps less is on something else
-SIH_SHARE = 1.4  # error bars were computed with `design`; the slower measured response costs this much
-_ERROR_BARS = ("p95", "max", "end", "peak")
 _TOLERANCE = 1.02  # of a limit: sampling of a differentiated series
 
 
@@ -24,8 +19,8 @@ def position_error(mode: str, target_ne: Floats, own_ne: Floats, distance: float
     """Horizontal distance from the wanted place, m.
 
     Args:
-        mode: ``hold_offset``: a place beside the target; ``follow``: a distance along the line of sight, so the
-            error is that of the range; ``spotlight``: the first of ``own_ne``.
+        mode: ``hold_offset``: a place beside the target; ``follow``, ``orbit``: a distance along the line of sight,
+            so the error is that of the range; ``spotlight``: the first of ``own_ne``.
         target_ne: (N, 2) m.
         own_ne: (N, 2) m.
         distance: wanted, m.
@@ -37,7 +32,7 @@ def position_error(mode: str, target_ne: Floats, own_ne: Floats, distance: float
     if mode == "spotlight":
         return np.asarray(np.linalg.norm(own_ne - own_ne[:1], axis=1))
     away = own_ne - target_ne
-    if mode == "follow":
+    if mode in ("follow", "orbit"):
         return np.asarray(np.abs(np.linalg.norm(away, axis=1) - distance))
     offset = distance * np.array([np.cos(bearing), np.sin(bearing)])
     return np.asarray(np.linalg.norm(away - offset, axis=1))
@@ -137,23 +132,3 @@ def seconds_where(time: Floats, holds: Bools) -> float:
     if len(time) < 2:
         return 0.0
     return float(np.sum(np.diff(time, append=2 * time[-1] - time[-2])[holds]))
-
-
-def bars(limits: Mapping[str, float], run: Mapping[str, Any], response: str) -> list[dict[str, Any]]:
-    """The scenario's limits against the numbers of a run; a bar whose number was not measured is left out."""
-    error = run["position_error_m"]
-    values = {
-        **{name: error.get("max" if name == "peak" else name) for name in _ERROR_BARS},
-        "in_frame_min": run.get("in_frame"),
-        "distance_min": run.get("min_distance_m"),
-        "wrong_target_s": run.get("false_follow_s"),
-    }
-    found = []
-    for name, limit in limits.items():
-        value = values.get(name)
-        if value is None:
-            continue
-        bound = limit * SIH_SHARE if name in _ERROR_BARS and response == "sih" else limit
-        fine = value >= bound if name.endswith("_min") else value <= bound
-        found.append({"name": name, "value": value, "limit": bound, "ok": bool(fine)})
-    return found

@@ -37,6 +37,11 @@ class PathPoint(NamedTuple):
 class Path(Protocol):
     """A motion: the same t always gives the same point."""
 
+    @property
+    def origin(self) -> Origin:
+        """Where it starts and which way it points."""
+        ...
+
     def at(self, t: float) -> PathPoint:
         """Where the object is ``t`` seconds (>= 0) after its start."""
         ...

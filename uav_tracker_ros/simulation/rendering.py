@@ -57,21 +57,27 @@ class Renderer:
         self._fixed_count = len(fixed)
         self._fixed_shadows: dict[int, list[NDArray[np.float64]]] = {}
 
-    def truth(self, t: float, vehicle: VehicleTruth) -> FrameTruth:
-        """Where the target is in the image exposed at ``t``; draws no picture."""
+    def truth(self, t: float, vehicle: VehicleTruth, actor: int = 0) -> FrameTruth:
+        """Where the target is in the image exposed at ``t``; draws no picture.
+
+        Args:
+            t: s since the start.
+            vehicle: true place and attitude at ``t``.
+            actor: 0: the target; 1 and on: the scenario's distractors, in their order.
+        """
         view = view_from(vehicle, self._pinhole, self.camera_pitch)
         placements = self.world.placements(t)
         order = _painter_order(placements, view, self._in_view(placements, view))
-        if 0 not in order:
-            return self._truth_of(t, view, placements[0], None, [])
-        nearer = order[order.index(0) + 1 :]
+        if actor not in order:
+            return self._truth_of(t, view, placements[actor], None, [])
+        nearer = order[order.index(actor) + 1 :]
         if self._lens is None:  # most of the time nothing stands before the target: no need to sketch it
-            box = drawing.amodal_box(placements[0], view)
+            box = drawing.amodal_box(placements[actor], view)
             nearer = [i for i in nearer if drawing.overlap(drawing.rough_box(placements[i], view), box)]
             if not nearer and box == box.clipped(self._pinhole.width, self._pinhole.height):
                 return FrameTruth(t, box, box, 1.0)
-        sketches = [drawing.sketch(placements[i], view) for i in (0, *nearer)]
-        return self._truth_of(t, view, placements[0], sketches[0], [body for body in sketches[1:] if body])
+        sketches = [drawing.sketch(placements[i], view) for i in (actor, *nearer)]
+        return self._truth_of(t, view, placements[actor], sketches[0], [body for body in sketches[1:] if body])
 
     def render(self, t: float, vehicle: VehicleTruth) -> tuple[Picture, FrameTruth]:
         """The picture exposed at ``t`` and the truth about it.

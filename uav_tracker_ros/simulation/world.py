@@ -12,7 +12,7 @@ import numpy as np
 
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.simulation import sprites
-from uav_tracker_ros.simulation.scenarios import Actor, Occluder, Scenario
+from uav_tracker_ros.simulation.scenario import Actor, Occluder, Scenario
 from uav_tracker_ros.simulation.solids import Solid
 from uav_tracker_ros.simulation.truth import TargetTruth
 
@@ -30,6 +30,7 @@ class Placement(NamedTuple):
     heading: float  # rad
     gait: float = 0.0  # -1 to 1, where the limbs are in their swing
     velocity: tuple[float, float] = (0.0, 0.0)  # m/s north, east
+    down: float = 0.0  # m, of the ground below it
     overhead: float = 0.0  # m; > 0: a deck with this underside, things pass below it
 
 
@@ -68,6 +69,11 @@ class World:
         actors = (self._target, *self.scenario.distractors)
         return (*(self._place(actor, t) for actor in actors), *self.occluders, *self.scenery)
 
+    def ground_down(self, north: float) -> float:
+        """Down-coordinate of the ground, m; pictures show it flat."""
+        slope = self.scenario.conditions.slope
+        return slope.down(north) if slope is not None else 0.0
+
     def gain(self, t: float) -> float:
         """Brightness at ``t`` s; 1 is normal."""
         gain = 1.0
@@ -86,7 +92,8 @@ class World:
         moving = t >= self.start_delay_s
         velocity = (point.velocity_north, point.velocity_east, 0.0) if moving else (0.0, 0.0, 0.0)
         size = sprites.SIZES[actor.target_class]
-        return TargetTruth(t, (point.north, point.east, 0.0), velocity, point.heading, *size, actor.target_class)
+        place = (point.north, point.east, self.ground_down(point.north))
+        return TargetTruth(t, place, velocity, point.heading, *size, actor.target_class)
 
     def _place(self, actor: Actor, t: float) -> Placement:
         truth = self._truth(actor, t)
@@ -99,6 +106,7 @@ class World:
             truth.heading,
             gait,
             (truth.velocity_ned[0], truth.velocity_ned[1]),
+            truth.position_ned[2],
         )
 
     def _plant(self, rng: np.random.Generator) -> tuple[Placement, ...]:

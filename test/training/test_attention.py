@@ -50,16 +50,17 @@ def trained(family: str):
                 torch.nn.init.kaiming_normal_(value)
             elif name.endswith("bias"):
                 torch.nn.init.normal_(value, std=0.1)  # equal arrays would be written once
-    return network, TemplateAttention(16, heads=4)
+    return network, TemplateAttention(16)
 
 
-def test_parameters_of_the_module() -> None:
+def test_parameters_and_heads_of_the_module() -> None:
     assert sum(value.numel() for value in TemplateAttention().parameters()) == 263_168
+    assert [TemplateAttention(width).attention.num_heads for width in (256, 154)] == [8, 7]  # full, tied
 
 
 def test_attention_sees_all_cells_and_no_order() -> None:
     torch.manual_seed(0)
-    module = TemplateAttention(16, heads=4)
+    module = TemplateAttention(16)
     features = torch.randn(2, 16, 6, 6)
     turned = module(features.flip(2, 3)).flip(2, 3)
     assert torch.allclose(module(features), turned, atol=1e-5)

@@ -42,11 +42,15 @@ class AttentionSettings:
             )
 
 
+HEADS = 8  # at most: a head takes an equal share of the channels
+
+
 class TemplateAttention(nn.Module):
     """f + multi-head self-attention of f, over the cells of the template's map; no positions, no dropout."""
 
-    def __init__(self, channels: int = 256, heads: int = 8) -> None:
+    def __init__(self, channels: int = 256) -> None:
         super().__init__()
+        heads = max(count for count in range(1, HEADS + 1) if channels % count == 0)
         self.attention = nn.MultiheadAttention(channels, heads, batch_first=True)
 
     def forward(self, features: Tensor) -> Tensor:

@@ -185,7 +185,8 @@ def test_weights_of_another_checksum(data: Path, out: Path, tmp_path: Path, caps
     assert not out.exists()
 
 
-def test_ctrl_c_keeps_finished_sequences(tmp_path: Path, out: Path) -> None:
+@pytest.mark.parametrize("workers", [1, 2])
+def test_ctrl_c_keeps_finished_sequences(tmp_path: Path, out: Path, workers: int) -> None:
     """Two sequences, the second one long; the process is stopped while it runs."""
     noise = np.random.default_rng(3).integers(0, 255, (90, 120, 3), dtype=np.uint8)
     for name, count in (("a_short", 2), ("b_long", 3000)):
@@ -196,6 +197,7 @@ def test_ctrl_c_keeps_finished_sequences(tmp_path: Path, out: Path) -> None:
         write(tmp_path / "set" / name / "groundtruth.txt", "40,30,24,20\n" * count)
     script = "import sys; from uav_tracker_ros.cli.app import main; sys.exit(main())"
     arguments = ["evaluate", str(tmp_path / "set"), "--trackers", "mil", "--out", str(out)]
+    arguments += ["--workers", str(workers)]
     process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
     try:
         deadline = time.monotonic() + 60

@@ -71,7 +71,10 @@ class Report:
             took = "as measured" if given is None else f"taken as {given * 1e3:g} ms"
             notes.append(f"Latency-aware: each frame is judged by the newest box that was ready; updates {took}.")
         shared = f", {self.workers} workers sharing the machine" if self.workers > 1 else ""
-        notes.append(f"fps: whole updates, decoding left out{shared}. losses: times that IoU fell to 0.")
+        notes.append(
+            f"fps: whole updates, decoding left out{shared}. rob: share of frames with IoU > 0. loss: times that IoU "
+            "fell to 0."
+        )
         notes.append(
             "AUROC: how well confidence tells IoU < 0.1 or an absent target (raw: the score itself). ECE: its error as "
             "a probability of IoU >= 0.5. false: seconds of TRACKING on a lost target."
@@ -144,11 +147,11 @@ def _save(file: Path, figure: Figure) -> Path:
 def print_report(report: Report, files: list[Path], to: Any) -> None:
     """The tables for people."""
     console = Console(file=to, highlight=False)
-    table = _table("tracker", "AUC", "P20", "norm. P", "robust", "losses", "fps", "AUROC", "raw", "ECE", "false")
+    table = _table("tracker", "AUC", "P20", "norm", "rob", "loss", "fps", "AUROC", "raw", "ECE", "false")
     for each in report.ranked:
         means = [each.mean(name) for name in ("success_auc", "precision_20px", "normalized_precision", "robustness")]
         told = [_cell(value, ".3f") for value in (each.honest.auroc, each.score_auroc, each.honest.ece)]
-        seconds = f"{each.honest.false_follow_s:.0f} s"
+        seconds = f"{each.honest.false_follow_s:.1f}"
         table.add_row(
             each.name, *(_cell(mean, ".3f") for mean in means), str(each.losses), _cell(each.fps, ".0f"), *told, seconds
         )
@@ -176,5 +179,5 @@ def _attributes(trackers: list[TrackerSummary]) -> Table:
 def _table(*titles: str) -> Table:
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for number, title in enumerate(titles):
-        table.add_column(title, justify="right" if number else "left", no_wrap=number == 0)
+        table.add_column(title, justify="right" if number else "left", no_wrap=True)
     return table

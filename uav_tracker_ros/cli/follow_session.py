@@ -18,6 +18,7 @@ from uav_tracker_ros.cli.flight_recorder import FlightRecorder
 from uav_tracker_ros.cli.follow_video import FollowVideo
 from uav_tracker_ros.cli.interrupt import Interrupt
 from uav_tracker_ros.cli.live_status import LiveStatus
+from uav_tracker_ros.cli.take_off import TakeOff
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.geometry import Box
@@ -80,6 +81,7 @@ class FollowSession:
         self._plan = plan
         self._status = status
         self._interrupt = interrupt
+        self._log_dir = log_dir
         self._recorder = FlightRecorder(video)
         self._runner = Runner(process_table(plan.options), log_dir)
         self._started = math.nan
@@ -92,6 +94,7 @@ class FollowSession:
             UavTrackerError: a process ended, nothing became ready, the selection or goal was refused.
             KeyboardInterrupt: asked to end before following began.
         """
+        self._take_off()
         self._started = time.monotonic()
         with self._processes(), self._client() as client:
             pids = self._runner.pids()
@@ -104,6 +107,12 @@ class FollowSession:
             complete = self._follow(client, end)
             reason = self._hold(client, end)
         return FlightResult(self._recorder.log, reason, complete, self._recorder.first_box_at - self._started, pids)
+
+    def _take_off(self) -> None:
+        """Another simulator's vehicle stands on the ground; a real one is flown up by its pilot."""
+        options = self._plan.options
+        if options.allow_arm and self._simulated and not options.stand_in and not self._plan.dry_run:
+            TakeOff(options, self._status, self._log_dir / "take_off.log", self._interrupt.check).fly()
 
     @contextmanager
     def _processes(self) -> Iterator[None]:

@@ -15,6 +15,7 @@ from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.nodes.conversions import nanoseconds
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
+from uav_tracker_ros.simulation.placing import placed
 from uav_tracker_ros.simulation.scenario import Scenario
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
@@ -26,6 +27,10 @@ class SimulatedVehicle(Protocol):
 
     def truth_at(self, monotonic_s: float) -> VehicleTruth:
         """Place and attitude at a moment of the last 2 s."""
+        ...
+
+    def placed_scenario(self) -> Scenario | None:
+        """The scenario where this vehicle can see it; None: not known yet."""
         ...
 
     def close(self) -> None:
@@ -57,6 +62,11 @@ class StandInVehicle:
         self._server = MavlinkServer(Autopilot(settings, seed=seed), host, int(port))
         self._server.start()
         self.truth_at = self._server.truth_at
+        self._scenario = scenario
+
+    def placed_scenario(self) -> Scenario:
+        """As it is: the vehicle was put where the scenario wants it."""
+        return self._scenario
 
     def close(self) -> None:
         """Land nobody: the vehicle ends with the world."""
@@ -69,17 +79,29 @@ class ReportedVehicle:
     def __init__(self, node: Node, scenario: Scenario) -> None:
         self._node = node
         self._lock = threading.Lock()
-        position, yaw = scenario.vehicle_start
-        level = frames.quaternion_from_euler(0.0, 0.0, yaw)
-        self._newest = VehicleTruth(float("-inf"), position, (0.0, 0.0, 0.0), level, (0.0, 0.0, 0.0))
+        self._scenario = scenario
+        self._newest: VehicleTruth | None = None
         self._subscription = node.create_subscription(
             Odometry, "follow/vehicle_odometry", self._on_odometry, qos_profile_sensor_data
         )
 
-    def truth_at(self, monotonic_s: float) -> VehicleTruth:
-        """The newest report, moved on with its own velocity."""
+    def placed_scenario(self) -> Scenario | None:
+        """The scenario before the vehicle where it is now; None before its first report."""
         with self._lock:
             newest = self._newest
+        if newest is None:
+            return None
+        yaw = frames.euler_from_quaternion(newest.quaternion)[2]
+        return placed(self._scenario, newest.position_ned[0], newest.position_ned[1], yaw)
+
+    def truth_at(self, monotonic_s: float) -> VehicleTruth:
+        """The newest report, moved on with its own velocity; where the scenario starts before the first."""
+        with self._lock:
+            newest = self._newest
+        if newest is None:
+            position, yaw = self._scenario.vehicle_start
+            level = frames.quaternion_from_euler(0.0, 0.0, yaw)
+            return VehicleTruth(monotonic_s, position, (0.0, 0.0, 0.0), level, (0.0, 0.0, 0.0))
         age = monotonic_s - newest.stamp
         step = min(max(age, 0.0), EXTRAPOLATION_S) if age < float("inf") else 0.0
         north, east, down = (p + step * v for p, v in zip(newest.position_ned, newest.velocity_ned, strict=True))

@@ -24,9 +24,12 @@ from uav_tracker_ros.nodes.parameters import declare
 from uav_tracker_ros.nodes.simulated_vehicle import ReportedVehicle, SimulatedVehicle, StandInVehicle
 from uav_tracker_ros.nodes.truth_output import TruthOutput
 from uav_tracker_ros.simulation.rendering import Renderer
+from uav_tracker_ros.simulation.scenario import Scenario
 from uav_tracker_ros.simulation.scenarios import get
 from uav_tracker_ros.simulation.truth import FrameTruth, TargetTruth, VehicleTruth
 from uav_tracker_ros.simulation.world import World
+
+PLACE_PERIOD_S = 0.05  # between two looks for the first report
 
 
 @dataclass(frozen=True)
@@ -76,10 +79,8 @@ class SimulatorNode(LifecycleNode):
         scenario = dataclasses.replace(
             get(settings.scenario), start_distance=self._follow.distance, start_height=self._follow.height
         )
-        self._world = World(scenario, settings.seed)
         self._intrinsics = camera.intrinsics(camera.width, camera.height)
-        pitch = math.radians(self._follow.camera_pitch_deg)
-        self._renderer = Renderer(self._world, self._intrinsics, pitch, settings.seed)
+        self._make_world(scenario)
         self._vehicle = (
             StandInVehicle(settings.autopilot_target, scenario, response=settings.response, seed=settings.seed)
             if settings.autopilot_target
@@ -90,6 +91,11 @@ class SimulatorNode(LifecycleNode):
         self._start_service = self.create_service(Trigger, "simulation/start", self._on_start)
         self._world_start = math.inf
         return super().on_configure(state)
+
+    def _make_world(self, scenario: Scenario) -> None:
+        self._world = World(scenario, self.settings.seed)
+        pitch = math.radians(self._follow.camera_pitch_deg)
+        self._renderer = Renderer(self._world, self._intrinsics, pitch, self.settings.seed)
 
     @reporting
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
@@ -162,6 +168,7 @@ class SimulatorNode(LifecycleNode):
         """Expose at the camera's rate; a machine that is too slow skips exposures and keeps time."""
         vehicle, period = self._vehicle, 1.0 / self._camera.rate_hz
         assert vehicle is not None  # noqa: S101 - for the type checker: configure made it
+        self._place(vehicle)
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             now, stamp = time.monotonic(), self.get_clock().now().nanoseconds
@@ -171,6 +178,14 @@ class SimulatorNode(LifecycleNode):
             exposure = Exposure(image, stamp, now + self.settings.image_delay, frame, truth, self._world.target(t))
             self._exposures.put(exposure)
             due += period * max(1, math.ceil((time.monotonic() - due) / period))
+
+    def _place(self, vehicle: SimulatedVehicle) -> None:
+        """A vehicle of another simulator stands anywhere: the world comes to it, with its first report."""
+        while (scenario := vehicle.placed_scenario()) is None:
+            if self._stopping.wait(PLACE_PERIOD_S):
+                return
+        if isinstance(vehicle, ReportedVehicle):
+            self._make_world(scenario)
 
     def _world_time(self, now: float) -> float:
         """Time of the scenario, s; before the start it is negative: the target stands still."""

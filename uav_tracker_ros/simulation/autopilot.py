@@ -180,6 +180,10 @@ class Autopilot:
         self._tasks.takeoff_height = float(self.parameters["MIS_TAKEOFF_ALT"]) if height is None else height
         return self.commander.request_mode(VehicleMode.TAKEOFF)
 
+    def request_mode(self, mode: VehicleMode) -> MavResult:
+        """DO_SET_MODE: Take-off by its mode climbs to MIS_TAKEOFF_ALT."""
+        return self.take_off() if mode is VehicleMode.TAKEOFF else self.commander.request_mode(mode)
+
     def set_parameter(self, name: str, value: Value) -> None:
         """Change a parameter of the running autopilot, as PARAM_SET does."""
         self.parameters.set(name, value)

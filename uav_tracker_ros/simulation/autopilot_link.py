@@ -70,7 +70,7 @@ class AutopilotLink:
         if not autopilot.faults.uplink_open:
             return
         if isinstance(what, VehicleMode):
-            autopilot.commander.request_mode(what)
+            autopilot.request_mode(what)
         elif what is Command.ARM:
             autopilot.commander.arm()
         elif what is Command.DISARM:

@@ -109,7 +109,7 @@ class MessageReceiver:
         if not int(message.param1) & mavlink.MAV_MODE_FLAG_CUSTOM_MODE_ENABLED:
             return MavResult.DENIED
         mode = _MODE_BY_PARTS.get((int(message.param2), int(message.param3)))
-        return MavResult.DENIED if mode is None else self._autopilot.commander.request_mode(mode)
+        return MavResult.DENIED if mode is None else self._autopilot.request_mode(mode)
 
     def _take_off(self, message: Any) -> MavResult:
         if math.isnan(message.param7):

@@ -57,7 +57,8 @@ def load(files: Mapping[str, Path], threads: int, *, free_size: tuple[str, ...] 
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     sessions = {}
     for graph, file in files.items():
-        model = _with_free_size(file) if graph in free_size else file.read_bytes()
+        # by name, not as bytes: those would stay in memory beside the weights
+        model = _with_free_size(file) if graph in free_size else str(file)
         try:
             sessions[graph] = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:

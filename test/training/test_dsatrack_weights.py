@@ -7,10 +7,16 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 
-from uav_tracker_ros.errors import ModelFileDamaged  # noqa: E402 - after the check for torch
+from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing  # noqa: E402 - after the check for torch
+from uav_tracker_ros.trackers.dsatrack.graphs import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
-from uav_tracker_ros.training.dsatrack_weights import load_teacher, load_trunk, resized_positions  # noqa: E402
+from uav_tracker_ros.training.dsatrack_weights import (  # noqa: E402
+    load_teacher,
+    load_trunk,
+    read_row,
+    resized_positions,
+)
 
 TWELVE = Row("twelve", 64, tuple(range(1, 13)), ((3, 172), (6, 153), (9, 134)), head_channels=16)
 SEVEN = Row("seven", 64, ROWS["dsatrack_d7"].layers, ((3, 172),), head_channels=16)
@@ -90,6 +96,22 @@ def test_a_teacher_of_another_width_is_refused() -> None:
         load_teacher(DsaTrack(SEVEN), DsaTrack(replace(TWELVE, width=128)))
     with pytest.raises(ModelFileDamaged, match="choose a larger row"):
         load_teacher(DsaTrack(TWELVE), DsaTrack(SEVEN))
+
+
+def test_a_file_tells_its_row(tmp_path) -> None:
+    write_weights(DsaTrack(ROWS["eatrack"]), tmp_path / "w.safetensors")
+    assert read_row(tmp_path / "w.safetensors").row == ROWS["eatrack"]
+
+
+def test_files_that_are_no_row_s_are_refused(tmp_path) -> None:
+    write_weights(DsaTrack(SEVEN), tmp_path / "w.safetensors")
+    with pytest.raises(ModelFileDamaged, match="arrays that are no row's"):
+        read_row(tmp_path / "w.safetensors")
+    (tmp_path / "text.safetensors").write_text("no")
+    with pytest.raises(ModelFileDamaged, match="copy the file again"):
+        read_row(tmp_path / "text.safetensors")
+    with pytest.raises(ModelFileMissing, match="give another file"):
+        read_row(tmp_path / "none.safetensors")
 
 
 @pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm needs a torchvision that matches torch")

@@ -3,17 +3,49 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import safetensors
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
-from uav_tracker_ros.errors import ModelFileDamaged
+from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing
+from uav_tracker_ros.trackers.dsatrack.graphs import COUNTER, read_weights
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
-from uav_tracker_ros.trackers.dsatrack.rows import MAP, SLOT
+from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SLOT
 
 _UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.", "pos_embed")
 _SHOWN = 4  # names in a message
+
+
+def read_row(file: Path) -> DsaTrack:
+    """The network whose weights a file holds, in eval mode; rows are told apart by their arrays.
+
+    Raises:
+        ModelFileMissing: no such file.
+        ModelFileDamaged: not safetensors, or no row's weights.
+    """
+    if not file.is_file():
+        raise ModelFileMissing(f"{file} is not there; expected trained weights of a row; give another file")
+    try:
+        with safetensors.safe_open(file, framework="np") as content:
+            shapes = {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error
+    found = {name: shape for name, shape in shapes.items() if not name.endswith(COUNTER)}
+    size = found.get("backbone.norm.weight"), sum(name.endswith("norm1.weight") for name in found)
+    for row in ROWS.values():
+        if size != ((row.width,), len(row.layers)):
+            continue
+        with torch.device("meta"):
+            state = DsaTrack(row).state_dict()
+        if found == {name: tuple(value.shape) for name, value in state.items() if not name.endswith(COUNTER)}:
+            return read_weights(DsaTrack(row), file)
+    raise ModelFileDamaged(
+        f"{file.name} holds {len(shapes)} arrays that are no row's; expected whole weights of {', '.join(ROWS)}; "
+        "give such a file"
+    )
 
 
 def load_trunk(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:

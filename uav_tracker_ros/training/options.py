@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from uav_tracker_ros.errors import InvalidParameter
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS
+
+RECIPE_NAMES = ("siamfcpp_lite0", "siamfcpp_trunk", "siamfcpp", "p_siamfcpp", "ps_siamfcpp", "dsatrack_trunk", *ROWS)
 
 
 def _about(text: str, low: float | None = None) -> dict[str, Any]:
@@ -20,7 +23,7 @@ class TrainOptions:
 
     data: tuple[Path, ...] = field(metadata=_about("Folder of training pictures; may be given again."))
     out: Path = field(metadata=_about("Folder of state, log and weights; a run found there goes on."))
-    teacher: Path | None = field(default=None, metadata=_about("EfficientNet-Lite0's ImageNet weights (.pth)."))
+    teacher: Path | None = field(default=None, metadata=_about("Lite0's weights (.pth), or a larger row's."))
     init: Path | None = field(default=None, metadata=_about("Weights to start from, of network or trunk."))
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))
     samples: int = field(default=0, metadata=_about("Length of the whole schedule; 0: the recipe's.", 0))

@@ -19,6 +19,7 @@ from uav_tracker_ros.trackers.dsatrack.rows import ROWS
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
+from uav_tracker_ros.training.dsatrack_weights import read_row
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.options import TrainOptions
@@ -64,7 +65,12 @@ def _tuning(*, attention: bool) -> MakeLesson:
 
 
 def _row(name: str) -> MakeLesson:
-    return lambda _, judged: dsatrack.DsaLesson(name, judged)
+    def make(options: TrainOptions, judged: Pictures) -> Lesson:
+        if options.teacher is None:
+            return dsatrack.DsaLesson(name, judged)
+        return dsatrack.DistilledLesson(name, judged, read_row(options.teacher))
+
+    return make
 
 
 RECIPES: dict[str, Recipe] = {

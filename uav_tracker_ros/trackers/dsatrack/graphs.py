@@ -16,7 +16,7 @@ from uav_tracker_ros.trackers.dsatrack.rows import SEARCH_PX, TEMPLATE_PX
 from uav_tracker_ros.trackers.dsatrack.semantic_graph import SemanticGraph, edge_roots
 from uav_tracker_ros.trackers.weights import load_state
 
-_COUNTER = "num_batches_tracked"  # of batch normalisation; says nothing at flight time
+COUNTER = "num_batches_tracked"  # of batch normalisation; says nothing at flight time
 _STATE = ("memory", "keys", "values")
 
 
@@ -28,7 +28,7 @@ def read_weights(network: DsaTrack, file: Path) -> DsaTrack:
         ModelFileDamaged: not safetensors, or arrays that are not this row's.
     """
     state = network.state_dict()
-    counters = [name for name in state if name.endswith(_COUNTER)]
+    counters = [name for name in state if name.endswith(COUNTER)]
     expected = {name: tuple(value.shape) for name, value in state.items() if name not in counters}
     found = load_state(file, expected, ignore=counters)
     network.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
@@ -46,7 +46,7 @@ def write_weights(network: DsaTrack, file: Path) -> None:
     state = {
         name: (value.half() if value.ndim > 1 else value.float()).detach().cpu().contiguous()
         for name, value in network.state_dict().items()
-        if not name.endswith(_COUNTER)
+        if not name.endswith(COUNTER)
     }
     partial = file.with_name(f".{file.name}.partial")
     try:

@@ -14,15 +14,17 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
+from uav_tracker_ros.trackers.dsatrack.head import HeadMaps
 from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
-from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX
+from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack, Pass
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX, SEARCH_TOKENS, Form
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0
 from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
+from uav_tracker_ros.training.distillation import dual_branch
 from uav_tracker_ros.training.distillation.trunk import COARSE, load_teacher
-from uav_tracker_ros.training.dsatrack_losses import LossSettings, tracking_loss
+from uav_tracker_ros.training.dsatrack_losses import LossSettings, boxes_at, tracking_loss
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
 from uav_tracker_ros.training.scenes.cropping import Cut
@@ -37,6 +39,7 @@ SCHEDULE = Schedule(samples=500_000, batch=128, rate=4e-4, warm_up=500, clip=0.1
 TRUNK_SHARE = 0.1  # of the rate
 DROP_PATH = 0.1  # stochastic depth of the last block
 GAP = 200  # frames between the first template and the search region
+RAMP = 400  # steps until as many samples as published have their dropped tokens masked: a tenth of the schedule
 _CROP_MARGIN_PX = 8
 _JUDGED_CROPS = 96
 _STATE = ("memory", "keys", "values")
@@ -107,13 +110,15 @@ class DsaLesson(nn.Module):
     Args:
         row: its name.
         judged: validation clips.
+        form: it is trained in the form that it flies in.
     """
 
-    def __init__(self, row: str, judged: Pictures) -> None:
+    def __init__(self, row: str, judged: Pictures, form: Form | None = None) -> None:
         super().__init__()
-        self.network = DsaTrack(ROWS[row], drop_path=DROP_PATH)
+        self.network = DsaTrack(ROWS[row], form, drop_path=DROP_PATH)
         self.row = ROWS[row]
         self.shares = [kept / self.row.tokens for _, kept in self.row.keep]
+        self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # trained so far, over all sessions
         self.batches = PairBatches(Cut.of(SETTINGS["dsatrack"], MARGIN_PX), moments=self.row.slots, gap=GAP)
         self._judged = judged
 
@@ -134,18 +139,29 @@ class DsaLesson(nn.Module):
         copies = templates[:, :1].expand_as(templates)
         return {**ready, "templates": torch.where(alone[:, None, None, None, None], copies, templates)}
 
-    def train(self, mode: bool = True) -> DsaLesson:
-        """In training tokens are judged and stay."""
-        super().train(mode)
-        self.network.backbone.eliminating = not mode
-        return self
-
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """See ``dsatrack_losses``."""
+        return self.lesson_of(batch)[:2]
+
+    def lesson_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], HeadMaps, Pass]:
+        """Loss and figures, and what the network said.
+
+        At first no token is to be dropped, and those that are judged superfluous stay: half of them are before the
+        share of kept tokens has been learned. From then on the masks act, so that the choice learns from the target.
+        """
+        done = min(1.0, int(self.steps) / RAMP)
+        self.network.backbone.eliminating = not self.training or float(torch.rand(())) < done
         maps, seen = self.network(batch["templates"], batch["search"])
-        maps = type(maps)(*(values.float() for values in maps))
+        self.steps += self.training
+        maps = HeadMaps(*(values.float() for values in maps))
         kept = [mask.float() for mask in seen.kept]
-        return tracking_loss(maps, kept, batch["box"], batch["box_weight"], self.shares, LossSettings())
+        shares = [1 - (1 - share) * done for share in self.shares]
+        loss, figures = tracking_loss(maps, kept, batch["box"], batch["box_weight"], shares, LossSettings())
+        if kept:
+            gaps = torch.stack([gap.detach().float().abs().mean() for gap in seen.edge_gaps])
+            density = torch.stack([(gap.detach() >= 0).float().mean() for gap in seen.edge_gaps])
+            figures = {**figures, "kept": kept[-1].detach().mean(), "edge_gap": gaps.mean(), "edges": density.mean()}
+        return loss, figures, maps, seen
 
     def parts(self) -> list[Part]:
         """The plain transformer learns slower than the graphs over template tokens and the head."""
@@ -166,3 +182,54 @@ class DsaLesson(nn.Module):
         backend = DeviceGraphs(graphs, next(network.parameters()).device)
         settings = MemorySettings(rule="ranked" if self.row.keep else "blend")
         return one_pass(lambda: MemoryTracker(self.row.name, backend, settings), self._judged.clips, deadline)
+
+
+class DistilledLesson(DsaLesson):
+    """A row that also learns from a larger one on the same crops: features and predictions on the target.
+
+    Args:
+        row: the student's name.
+        judged: validation clips.
+        teacher: a trained network; its weights are not part of the state.
+    """
+
+    def __init__(self, row: str, judged: Pictures, teacher: DsaTrack) -> None:
+        super().__init__(row, judged)
+        self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
+        self._pairs = dual_branch.layer_pairs(len(self.row.layers), len(teacher.row.layers))
+        self.adapters = dual_branch.Adapters(len(self._pairs), self.row.width, teacher.row.width)
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """The tracking loss and both branches of the distillation."""
+        loss, figures, maps, seen = self.lesson_of(batch)
+        teacher = self._teacher[0].to(batch["search"].device)
+        with torch.no_grad():
+            taught_maps, taught = teacher(_as_many(batch["templates"], teacher.row.slots), batch["search"])
+            taught_maps = HeadMaps(*(values.float() for values in taught_maps))
+            cells = taught_maps.score.flatten(1).argmax(1)
+            right = dual_branch.teacher_is_right(boxes_at(taught_maps, cells) * SEARCH_PX, batch["box"])
+            mask = dual_branch.target_mask(batch["box"])
+            weights = dual_branch.target_weights(mask, taught_maps.score[:, 0], right)
+        adapted = self.adapters([_search_rows(seen.hidden[layer]) for layer, _ in self._pairs])
+        wanted = [_search_rows(taught.hidden[layer]) for _, layer in self._pairs]
+        features = dual_branch.feature_loss(adapted, wanted, weights)
+        said, meant = (dual_branch.Prediction(m.logit, m.size, m.offset) for m in (maps, taught_maps))
+        predictions = dual_branch.prediction_loss(said, meant, mask, weights)
+        share = dual_branch.feature_weight(min(1.0, int(self.steps) / (SCHEDULE.samples // SCHEDULE.batch)))
+        branches = {"features": features.detach(), "predictions": predictions.detach(), "teacher_right": right.mean()}
+        return loss + share * features + predictions, {**figures, **branches}
+
+    def parts(self) -> list[Part]:
+        """As without a teacher, and the adapters."""
+        return [*super().parts(), Part(self.adapters.parameters(), 1.0)]
+
+
+def _search_rows(hidden: Tensor) -> Tensor:
+    """(B, 256, D) of tokens that may begin with the template's."""
+    return hidden[:, -SEARCH_TOKENS:]
+
+
+def _as_many(templates: Tensor, slots: int) -> Tensor:
+    """(B, slots, 128, 128, 3): the last template is repeated or left out."""
+    more = templates[:, -1:].expand(-1, max(0, slots - templates.shape[1]), -1, -1, -1)
+    return torch.cat([templates, more], 1)[:, :slots]

@@ -6,18 +6,15 @@ import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from matplotlib.figure import Figure
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from uav_tracker_ros.evaluation.comparison_plots import Curve, curves_figure, sequence_bars_figure
 from uav_tracker_ros.evaluation.metrics import DISTANCES, THRESHOLDS, Convention
 from uav_tracker_ros.evaluation.passes import TrackerSetup
 from uav_tracker_ros.evaluation.reliability import correct, lost, pooled, reliability_bins, roc
-from uav_tracker_ros.evaluation.reliability_plots import reliability_figure, roc_figure
 from uav_tracker_ros.evaluation.results import publish, publish_text
 from uav_tracker_ros.evaluation.summary import (
     TrackerSummary,
@@ -27,6 +24,9 @@ from uav_tracker_ros.evaluation.summary import (
     sequences_csv,
     trackers_csv,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True)
@@ -103,6 +103,9 @@ def write_reports(report: Report, out: Path) -> list[Path]:
 
 
 def _figures(report: Report) -> dict[str, Figure]:
+    # Here and not above: matplotlib's import takes a third of a second, and every command would wait for it.
+    from uav_tracker_ros.evaluation.comparison_plots import Curve, curves_figure, sequence_bars_figure
+
     count = len(report.trackers[0].sequences)
     title = f"{', '.join(Path(path).name for path in report.data)}: {count} sequence{'s' if count > 1 else ''}"
 
@@ -131,6 +134,8 @@ def _figures(report: Report) -> dict[str, Figure]:
 
 
 def _confidence_figures(report: Report) -> dict[str, Figure]:
+    from uav_tracker_ros.evaluation.reliability_plots import reliability_figure, roc_figure
+
     judged = {each.name: pooled([s.confidence for s in each.sequences]) for each in report.trackers}
     return {
         "reliability.png": reliability_figure(

@@ -36,7 +36,7 @@ class VideoFile:
     file: Path
 
     def count(self) -> int:
-        """As the container says; a damaged file may give fewer."""
+        """As the container says; that may be wrong, or a damaged file give fewer."""
         capture = cv2.VideoCapture(str(self.file))
         try:
             return int(capture.get(cv2.CAP_PROP_FRAME_COUNT))
@@ -93,9 +93,12 @@ class Sequence:
                 f"{self.truth_file}: the first box is {_text(self.truth[0])}; expected the target in the first "
                 "frame, for a tracker starts there; cut the sequence"
             )
-        if self.images.count() != len(self.truth):
+        frames = self.images.count()
+        if frames != len(self.truth) and not isinstance(self.images, Pictures):
+            frames = sum(1 for _ in self.images)  # what some containers say of themselves is wrong
+        if frames != len(self.truth):
             raise InputUnreadable(
-                f"{self.name}: {len(self.truth)} true boxes ({self.truth_file}) for {self.images.count()} frames; "
+                f"{self.name}: {len(self.truth)} true boxes ({self.truth_file}) for {frames} frames; "
                 "expected one a frame; use the truth of this sequence"
             )
 

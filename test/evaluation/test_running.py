@@ -65,7 +65,7 @@ def test_video_of_another_length_than_it_says(readable: int, said: str) -> None:
 
 def test_a_container_that_miscounts_is_counted() -> None:
     assert len(run_sequence(Scripted([0.9] * 4), sequence(5, Drawn(5, claimed=7)))) == 5
-    with pytest.raises(InputUnreadable, match="5 true boxes .* for 6 frames"):
+    with pytest.raises(InputUnreadable, match=r"5 true boxes .* for 6 frames"):
         sequence(5, Drawn(6, claimed=0))
 
 

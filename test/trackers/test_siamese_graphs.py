@@ -106,6 +106,14 @@ def test_outputs_stay_after_the_next_call(case, tmp_path: Path, name: str) -> No
     assert all(np.array_equal(first[key], kept[key]) for key in kept)
 
 
+def test_folding_changes_nothing_but_roundings(case) -> None:
+    network, search_px = case
+    template, search = crop(127, 3), crop(search_px, 4)
+    found, expected = eager(folded(network), template, search), eager(network, template, search)
+    assert max(np.abs(found[k] - expected[k]).max() for k in range(2)) <= 1e-5
+    assert np.abs(found[2] - expected[2]).max() <= 1e-3
+
+
 def test_folding_leaves_convolutions_only_and_the_network_as_it_was(case) -> None:
     network, _ = case
     before = {name: value.clone() for name, value in network.state_dict().items()}

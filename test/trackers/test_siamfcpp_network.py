@@ -5,6 +5,9 @@ import pytest
 torch = pytest.importorskip("torch", reason="the network's module needs torch: pip install -e .[train]")
 
 from uav_tracker_ros.trackers.siamfcpp.network import (  # noqa: E402
+    FIRST_POINT_PX,
+    STRIDE,
+    TRUNK_POINT_PX,
     SiamFCpp,
     Trunk,
     Widths,
@@ -76,6 +79,36 @@ def test_correlation_is_the_sum_of_products_of_each_channel_of_each_pair() -> No
 def test_distances_around_the_middle_cell() -> None:
     assert cell_points(17)[:, 8, 8].tolist() == [151.5, 151.5]  # the crop's middle
     assert decode(torch.full((1, 4, 17, 17), 10.0))[0, :, 0, 1].tolist() == [85.5, 77.5, 105.5, 97.5]
+
+
+def test_points_follow_from_the_layers() -> None:
+    """A layer's cell looks at the middle of its kernel: (kernel - 1) / 2 steps of its input further in."""
+    network = small()
+    pool = (3, 2)
+    layers = []
+    for block in (
+        network.trunk.conv1,
+        network.trunk.conv2,
+        network.trunk.conv3,
+        network.trunk.conv4,
+        network.trunk.conv5,
+    ):
+        layers.append((block.conv.kernel_size[0], block.conv.stride[0]))
+        assert block.conv.padding == (0, 0)
+        if block in (network.trunk.conv1, network.trunk.conv2):
+            layers.append(pool)
+
+    def first_point(layers: list[tuple[int, int]]) -> tuple[float, int]:
+        middle, step = 0.0, 1
+        for kernel, stride in layers:
+            middle, step = middle + (kernel - 1) / 2 * step, step * stride
+        return middle + 0.5, step  # pixel i covers i to i + 1
+
+    assert first_point(layers) == (TRUNK_POINT_PX, STRIDE)
+    head = [network.head.score_search, None, *network.head.score_tower, network.head.score]
+    kernel_cells = network.head.template(torch.zeros(1, 8, 6, 6))[0].shape[-1]
+    layers += [(block.conv.kernel_size[0], 1) if block else (kernel_cells, 1) for block in head]
+    assert first_point(layers) == (FIRST_POINT_PX, STRIDE)
 
 
 @pytest.mark.parametrize("cell", [(2, 3), (8, 8), (15, 11)])

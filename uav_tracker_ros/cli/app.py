@@ -15,7 +15,19 @@ import typer
 
 from uav_tracker_ros.errors import UavTrackerError
 
-COMMANDS = ("follow", "control", "replay", "track", "models", "evaluate", "calibrate", "benchmark", "prune", "export")
+COMMANDS = (
+    "follow",
+    "control",
+    "replay",
+    "track",
+    "models",
+    "evaluate",
+    "calibrate",
+    "benchmark",
+    "prune",
+    "train",
+    "export",
+)
 INTERRUPTED = 130  # what shells expect after Ctrl-C
 
 

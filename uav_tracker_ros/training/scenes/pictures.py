@@ -25,7 +25,7 @@ Encoded = NDArray[np.uint8] | Path
 """JPEG, PNG or WebP: its bytes in memory, or the file where a set is too large for that."""
 
 _JPEG_QUALITY = 95
-_LOOSE_BOXES = ("svan_",)  # boxes up to twice the object: they may teach where, not how large
+LOOSE_BOXES = ("svan_",)  # boxes up to twice the object: they may teach where, not how large
 
 
 class Still(NamedTuple):
@@ -100,12 +100,12 @@ def load(folders: list[Path], *, split: str = "train", frame_step: int = 2) -> P
             continue
         _load_stills(folder, pictures)
         pictures.clips.extend(_load_clips(folder, split, frame_step))
-        for name, data in _files(folder, "cutouts"):
+        for name, data in picture_files(folder, "cutouts"):
             rgba = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
             if rgba is not None and rgba.ndim == 3 and rgba.shape[2] == 4:
                 pictures.cutouts.append(Cutout(name, _kind(name), rgba))
-        pictures.backgrounds.extend(data for _, data in _files(folder, "backgrounds"))
-        pictures.backgrounds.extend(data for _, data in _files(folder, "pictures"))
+        pictures.backgrounds.extend(data for _, data in picture_files(folder, "backgrounds"))
+        pictures.backgrounds.extend(data for _, data in picture_files(folder, "pictures"))
     if split == "train" and not (pictures.stills or pictures.clips or pictures.cutouts):
         raise InputUnreadable(
             f"nothing to train on in {', '.join(map(str, folders))}; expected stills, clips or cutouts"
@@ -120,7 +120,8 @@ def _kind(name: str) -> str:
     return stem.rsplit("_", 1)[-1]
 
 
-def _files(folder: Path, kind: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+def picture_files(folder: Path, kind: str) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    """Name and bytes of every picture of one kind, plain or in tar files."""
     plain = folder / kind
     if plain.is_dir():
         for path in sorted(plain.iterdir()):
@@ -145,7 +146,7 @@ def _load_stills(folder: Path, pictures: Pictures) -> None:
             if handle is not None:
                 table.update(json.loads(handle.read()))
     by_name = {Path(name).name: rows for name, rows in table.items()}
-    for name, data in _files(folder, "stills"):
+    for name, data in picture_files(folder, "stills"):
         rows = by_name.get(name, [])
         boxes = tuple(Box(*(float(value) for value in row[:4])) for row in rows)
         if boxes:
@@ -172,7 +173,7 @@ def _load_clips(folder: Path, split: str, frame_step: int) -> Iterator[Clip]:
                 frames.append(cv2.imencode(".jpg", frame, [cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY])[1].ravel())
                 kept.append(box)
         video.release()
-        yield Clip(row["name"], tuple(frames), tuple(kept), row["name"].startswith(_LOOSE_BOXES))
+        yield Clip(row["name"], tuple(frames), tuple(kept), row["name"].startswith(LOOSE_BOXES))
 
 
 def read_boxes(path: Path) -> list[Box | None]:

@@ -164,6 +164,14 @@ def test_markers_without_knowledge_are_left_out():
     assert [marker.id for marker in full.markers] == [0, 1, 2, 3, 4, 5, 6]
 
 
+def test_the_second_fence_is_drawn_closed():
+    settings = FollowSettings(fence_polygon="0,0 30,0 30,20 0,20")
+    shown = marker_array(report(), Telemetry(stamp=0.0), settings, None, STAMP)
+    corners = [(corner.x, corner.y) for corner in shown.markers[1].points]
+    assert corners[0] == corners[-1]
+    assert set(corners) == {(0.0, 0.0), (0.0, 30.0), (20.0, 30.0), (20.0, 0.0)}
+
+
 def test_a_moving_vehicle_shows_its_stopping_arc_and_a_moving_target_its_coast():
     position = LocalPosition(1.0, (0.0, 0.0, -6.0), (0.0, 5.0, 0.0), 0)  # flies east
     known = report(target_position_ned=(10.0, 0.0, 0.0), target_velocity_ned=(2.0, 0.0, 0.0))

@@ -68,6 +68,14 @@ def test_flags_reach_the_gate_only_when_given(flag):
     assert word in row(LaunchOptions(**{flag: True}), "gate").arguments
 
 
+def test_a_polygon_reaches_controller_and_gate():
+    options = LaunchOptions(fence_polygon="-10,-10 40,-10 40,40 -10,40")
+    assert dict(row(options, "controller").parameters)["follow.fence_polygon"] == options.fence_polygon
+    parsed = gate_options.parse(row(options, "gate").arguments)
+    assert parsed.settings.bounds.fence_polygon == FollowSettings(fence_polygon=options.fence_polygon).polygon
+    assert gate_options.parse(row(LaunchOptions(), "gate").arguments).settings.bounds.fence_polygon == ()
+
+
 def test_ground_stations_see_a_camera_unless_told_otherwise():
     assert "--camera" in row(LaunchOptions(), "gate").arguments
     assert "--camera" not in row(LaunchOptions(camera_component=False), "gate").arguments
@@ -144,6 +152,7 @@ def test_an_explicit_tracker_wins_over_the_variant():
         (LaunchOptions(max_speed=99.0), InvalidParameter, "0.5 to 15"),
         (LaunchOptions(mode="circle"), UnknownName, "hold_offset"),
         (LaunchOptions(hfov_deg=500.0), InvalidParameter, "10 to 150"),
+        (LaunchOptions(fence_polygon="0,0 9,0"), InvalidParameter, "has 2 corners"),
         (LaunchOptions(min_altitude=15.0, max_altitude=10.0), InvalidParameter, "lower the floor"),
     ],
 )

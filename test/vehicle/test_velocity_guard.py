@@ -6,6 +6,7 @@ import math
 
 import pytest
 
+from uav_tracker_ros.fence import contains, parse_polygon
 from uav_tracker_ros.flight import LocalPosition, Vector3
 from uav_tracker_ros.vehicle.velocity_guard import Bounds, guard
 
@@ -48,3 +49,20 @@ def test_vehicle_that_lags_stays_inside_the_fence(bearing_deg: float) -> None:
         distance += speed * 0.02
         assert distance < 80.0
     assert distance > 78.0  # and it is not stopped far before
+
+
+@pytest.mark.parametrize("bearing_deg", range(0, 360, 30))
+def test_vehicle_that_lags_stays_inside_the_polygon(bearing_deg: float) -> None:
+    polygon = parse_polygon("-50,-40 60,-40 60,20 20,20 20,50 -50,50")
+    bounds = Bounds(fence_polygon=polygon)
+    asked = (6.0 * math.cos(math.radians(bearing_deg)), 6.0 * math.sin(math.radians(bearing_deg)), 0.0)
+    place, velocity = [0.0, 0.0], [0.0, 0.0]
+    late = [(0.0, 0.0)] * 10
+    for _ in range(2000):
+        out = guard(asked, at(place[0], place[1], 10.0), bounds)
+        late.append(out[:2])
+        wanted = late.pop(0)
+        for axis in (0, 1):
+            velocity[axis] += (wanted[axis] - velocity[axis]) / 0.52 * 0.02
+            place[axis] += velocity[axis] * 0.02
+        assert contains(polygon, place[0], place[1])

@@ -141,7 +141,9 @@ class ControlLaw:
         if speed_saturated:
             wanted, limits = wanted * (cap / unlimited), limits | Limit.SPEED
         wanted, close = self._kept_apart(wanted, own, target, task)
-        wanted, at_fence = safety.fenced(wanted, place - task.home_ned[:2], self._settings.fence_radius)
+        wanted, at_fence = safety.fenced(
+            wanted, place - task.home_ned[:2], self._settings.fence_radius, self._settings.polygon
+        )
         limits |= (Limit.DISTANCE if close else Limit.NONE) | (Limit.FENCE if at_fence else Limit.NONE)
         gain = self._settings.reference_gain
         accel = gain * (wanted - self._horizontal.velocity)
@@ -202,7 +204,10 @@ class ControlLaw:
             return np.zeros(2), True
         back = -level / distance
         retreat, at_fence = safety.fenced(
-            safety.RETREAT_SPEED * back, own.position_ned[:2] - task.home_ned[:2], self._settings.fence_radius
+            safety.RETREAT_SPEED * back,
+            own.position_ned[:2] - task.home_ned[:2],
+            self._settings.fence_radius,
+            self._settings.polygon,
         )
         if at_fence:
             return np.zeros(2), True

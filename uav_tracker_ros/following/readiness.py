@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from uav_tracker_ros.fence import contains
 from uav_tracker_ros.flight import GateState, Telemetry
 from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.camera import geometry_problem
@@ -82,6 +83,8 @@ def outside(situation: Situation) -> str:
     distance, altitude = math.hypot(*away[:2]), -float(away[2])
     if distance > s.fence_radius:
         return f"FENCE: {distance:.0f} m from home, fence_radius is {s.fence_radius:.0f} m"
+    if not contains(s.polygon, float(away[0]), float(away[1])):
+        return f"FENCE: {away[0]:.0f} m north, {away[1]:.0f} m east of home is outside fence_polygon"
     if not s.min_altitude - safety.ALTITUDE_MARGIN <= altitude <= s.max_altitude + safety.ALTITUDE_MARGIN:
         return f"ALTITUDE: {altitude:.1f} m above home, allowed are {s.min_altitude:.0f} to {s.max_altitude:.0f} m"
     return ""

@@ -8,6 +8,7 @@ from collections import deque
 import numpy as np
 from numpy.typing import NDArray
 
+from uav_tracker_ros.fence import Polygon, limited
 from uav_tracker_ros.following.report import TargetMeasurement
 from uav_tracker_ros.geometry import TargetState
 
@@ -86,26 +87,33 @@ def stopping_speed(distance: float, braking: float, reaction: float) -> float:
     return braking * (math.sqrt(reaction**2 + 2 * distance / braking) - reaction)
 
 
-def fenced(velocity_ne: Array, from_home_ne: Array, radius: float) -> tuple[Array, bool]:
+def fenced(velocity_ne: Array, from_home_ne: Array, radius: float, polygon: Polygon = ()) -> tuple[Array, bool]:
     """Remove the outward part of a wanted velocity that could not stop at the fence; keep the tangent.
 
     Args:
         velocity_ne: (2,) m/s.
         from_home_ne: (2,) m, own place from home.
         radius: m.
+        polygon: a second fence.
 
     Returns:
         The velocity, and whether the rule acted.
     """
     away = math.hypot(*from_home_ne)
-    if away < 1e-6:
-        return velocity_ne, False
-    outward = from_home_ne / away
-    allowed = stopping_speed(radius - FENCE_MARGIN - away, BRAKING, REACTION_S)
-    excess = float(velocity_ne @ outward) - allowed
-    if excess <= 0:
-        return velocity_ne, False
-    return velocity_ne - excess * outward, True
+    acted = False
+    if away >= 1e-6:
+        outward = from_home_ne / away
+        excess = float(velocity_ne @ outward) - _towards_fence(radius - away)
+        if excess > 0:
+            velocity_ne, acted = velocity_ne - excess * outward, True
+    place, wanted = from_home_ne.tolist(), velocity_ne.tolist()
+    kept, at_polygon = limited(polygon, (place[0], place[1]), (wanted[0], wanted[1]), _towards_fence)
+    return (np.array(kept), True) if at_polygon else (velocity_ne, acted)
+
+
+def _towards_fence(room: float) -> float:
+    """Largest speed (m/s) towards a fence so many m away."""
+    return stopping_speed(room - FENCE_MARGIN, BRAKING, REACTION_S)
 
 
 def altitude_bounded(velocity_up: float, altitude: float, floor: float, ceiling: float) -> tuple[float, bool]:

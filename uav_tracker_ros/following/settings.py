@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from uav_tracker_ros.errors import InvalidParameter
+from uav_tracker_ros.fence import Polygon, parse_polygon
 from uav_tracker_ros.flight import Limits
 
 MODES = ("spotlight", "follow", "hold_offset", "orbit")
@@ -62,6 +63,9 @@ class FollowSettings:
     min_altitude: float = setting(3.0, "altitude floor above home", unit="m", low=2, high=20)
     max_altitude: float = setting(60.0, "altitude ceiling above home", unit="m", low=5, high=120)
     fence_radius: float = setting(80.0, "radius of the fence around home", unit="m", low=10, high=1000)
+    fence_polygon: str = setting(
+        "", "corners of a second fence, 'NORTH,EAST NORTH,EAST ...' in m from home; empty: the radius alone"
+    )
     min_distance: float = setting(4.0, "smallest 3-D distance to the target", unit="m", low=3, high=60)
     camera_pitch_deg: float = setting(
         -30.0, "camera's pitch on the body, negative looks down", unit="deg", low=-90, high=20
@@ -92,6 +96,7 @@ class FollowSettings:
     def __post_init__(self) -> None:
         for item in dataclasses.fields(self):
             _check(item, getattr(self, item.name))
+        parse_polygon(self.fence_polygon)
         if self.min_altitude >= self.max_altitude:
             raise InvalidParameter(
                 f"min_altitude {self.min_altitude} m is not below max_altitude {self.max_altitude} m; lower the floor"
@@ -100,6 +105,11 @@ class FollowSettings:
             raise InvalidParameter(
                 f"coast_full {self.coast_full} s is longer than coast_max {self.coast_max} s; shorten coast_full"
             )
+
+    @property
+    def polygon(self) -> Polygon:
+        """The second fence."""
+        return parse_polygon(self.fence_polygon)
 
     @property
     def limits(self) -> Limits:

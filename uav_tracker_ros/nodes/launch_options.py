@@ -58,6 +58,7 @@ class LaunchOptions:
     min_altitude: float | None = None
     max_altitude: float | None = None
     fence_radius: float | None = None
+    fence_polygon: str | None = None
     min_distance: float | None = None
     camera_pitch_deg: float | None = None
     camera_x: float | None = None

@@ -42,7 +42,7 @@ def marker_array(
     stamp: Time,
 ) -> MarkerArray:
     """All markers that are known now, in ``map``; unknown ones are left out and fade by their lifetime."""
-    markers = [_fence(settings, stamp)]
+    markers = _fence(settings, stamp)
     own = telemetry.position.position_ned if telemetry.position else None
     if all(math.isfinite(part) for part in report.target_position_ned):
         markers += _target(report, stamp)
@@ -99,12 +99,16 @@ def _marker(number: int, kind: int, colour: tuple[float, float, float], stamp: T
     return marker
 
 
-def _fence(settings: FollowSettings, stamp: Time) -> Marker:
+def _fence(settings: FollowSettings, stamp: Time) -> list[Marker]:
     marker = _marker(0, Marker.LINE_STRIP, _RED, stamp)
     angles = np.linspace(0.0, 2 * math.pi, FENCE_POINTS)
     radius = settings.fence_radius
     marker.points = [Point(x=radius * math.cos(angle), y=radius * math.sin(angle), z=0.0) for angle in angles]
-    return marker
+    if not settings.polygon:
+        return [marker]
+    second = _marker(9, Marker.LINE_STRIP, _RED, stamp)
+    second.points = [Point(x=east, y=north, z=0.0) for north, east in (*settings.polygon, settings.polygon[0])]
+    return [marker, second]
 
 
 def _target(report: FollowReport, stamp: Time) -> list[Marker]:

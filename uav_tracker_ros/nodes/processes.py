@@ -198,6 +198,8 @@ def _gate(options: LaunchOptions, settings: FollowSettings) -> ProcessSpec:
     arguments = ["--url", gate_url(options), "--socket", gate_socket(options)]
     for name in limits:
         arguments += [f"--{name.replace('_', '-')}", repr(float(getattr(settings, name)))]
+    # One word: it may begin with a minus, which would read as an option.
+    arguments += [f"--fence-polygon={settings.fence_polygon}"] if settings.fence_polygon else []
     flags = ("allow_engage", "allow_arm", "dry_run")
     arguments += [f"--{name.replace('_', '-')}" for name in flags if getattr(settings, name)]
     arguments += ["--camera"] if options.camera_component else []

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from uav_tracker_ros.errors import InvalidParameter
+from uav_tracker_ros.fence import parse_polygon
 from uav_tracker_ros.flight import Limits
 from uav_tracker_ros.vehicle.gate_settings import GateSettings
 from uav_tracker_ros.vehicle.velocity_guard import Bounds
@@ -49,7 +50,7 @@ def parse(arguments: Sequence[str] | None) -> GateOptions:
     """Read the command line.
 
     Raises:
-        InvalidParameter: a limit outside its range.
+        InvalidParameter: a limit outside its range, or a fence that is none.
         SystemExit: ``--help``, or an option that does not exist.
     """
     parser = _parser()
@@ -68,7 +69,7 @@ def parse(arguments: Sequence[str] | None) -> GateOptions:
     )
     settings = GateSettings(
         limits=limits,
-        bounds=Bounds(given.min_altitude, given.max_altitude, given.fence_radius),
+        bounds=Bounds(given.min_altitude, given.max_altitude, given.fence_radius, parse_polygon(given.fence_polygon)),
         allow_engage=given.allow_engage,
         allow_arm=given.allow_arm,
         dry_run=given.dry_run,
@@ -95,6 +96,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--min-altitude", type=float, help="floor, m above home (default: none)")
     parser.add_argument("--max-altitude", type=float, help="ceiling, m above home (default: none)")
     parser.add_argument("--fence-radius", type=float, help="m around home (default: none)")
+    parser.add_argument(
+        "--fence-polygon", default="", help="corners 'NORTH,EAST NORTH,EAST ...', m from home (default: none)"
+    )
     parser.add_argument("--allow-engage", action="store_true", help="OFFBOARD may be asked of the autopilot")
     parser.add_argument("--allow-arm", action="store_true", help="arming and take-off may be commanded")
     parser.add_argument("--dry-run", action="store_true", help="compute everything, send nothing")

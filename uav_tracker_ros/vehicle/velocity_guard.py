@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
+from uav_tracker_ros.fence import Polygon, limited
 from uav_tracker_ros.flight import LocalPosition, Vector3
 
 BRAKING = 2.5  # m/s^2, what the vehicle can do without losing height
@@ -23,6 +24,7 @@ class Bounds(NamedTuple):
     min_altitude: float | None = None  # m above home
     max_altitude: float | None = None  # m above home
     fence_radius: float | None = None  # m around home
+    fence_polygon: Polygon = ()  # a second fence; empty: none
 
 
 def speed_towards(room: float, reaction: float) -> float:
@@ -43,6 +45,8 @@ def guard(velocity_ned: Vector3, position: LocalPosition, bounds: Bounds) -> Vec
     north, east, down = velocity_ned
     if bounds.fence_radius is not None:
         north, east = _inside_fence(north, east, position, bounds.fence_radius)
+    own_n, own_e, _ = position.position_ned
+    (north, east), _ = limited(bounds.fence_polygon, (own_n, own_e), (north, east), _towards_edge)
     altitude = -position.position_ned[2]
     if bounds.max_altitude is not None:
         down = max(down, -speed_towards(bounds.max_altitude - altitude, REACTION_Z_S))
@@ -51,13 +55,17 @@ def guard(velocity_ned: Vector3, position: LocalPosition, bounds: Bounds) -> Vec
     return (north, east, down)
 
 
+def _towards_edge(room: float) -> float:
+    return speed_towards(room - EDGE_M, REACTION_S)
+
+
 def _inside_fence(north: float, east: float, position: LocalPosition, radius: float) -> tuple[float, float]:
     distance = math.hypot(position.position_ned[0], position.position_ned[1])
     if distance < 1e-6:
         return north, east
     out_n, out_e = position.position_ned[0] / distance, position.position_ned[1] / distance
     outward = north * out_n + east * out_e
-    excess = outward - speed_towards(radius - EDGE_M - distance, REACTION_S)
+    excess = outward - _towards_edge(radius - distance)
     if excess <= 0.0:
         return north, east
     return north - excess * out_n, east - excess * out_e

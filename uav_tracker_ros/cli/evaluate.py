@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections import Counter
 from pathlib import Path
@@ -87,11 +88,18 @@ def evaluate(
         raise InvalidParameter("--update-ms is given without --latency-aware; expected both; add --latency-aware")
     setups = [
         TrackerSetup(
-            name, lock, latency_aware, None if update_ms is None else update_ms / 1e3, backend, threads, seed,
-            models_dir, peers,
+            name,
+            lock=lock,
+            latency_aware=latency_aware,
+            update_seconds=None if update_ms is None else update_ms / 1e3,
+            backend=backend,
+            threads=threads,
+            seed=seed,
+            models_dir=models_dir,
+            peers_dir=peers,
         )
         for name in _names(trackers, models_dir, peers)
-    ]  # fmt: skip
+    ]
     layouts, chosen = _sequences(data, layout, sequences)
     for setup in setups:
         make_tracker(setup)  # what cannot run is said before anything does
@@ -188,6 +196,6 @@ def _videos(sequences: list[Sequence], setups: list[TrackerSetup], records: Reco
     files = []
     for sequence in sequences:
         shown = {setup.name: records[setup.name, sequence.name] for setup in setups}
-        target = out / "videos" / f"{sequence.name}.mp4"
-        files.append(publish(target, lambda partial, s=sequence, r=shown: write_comparison(partial, s, r)))  # type: ignore[misc]
+        write = functools.partial(write_comparison, sequence=sequence, records=shown)
+        files.append(publish(out / "videos" / f"{sequence.name}.mp4", write))
     return files

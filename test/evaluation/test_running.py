@@ -76,6 +76,7 @@ def test_a_container_that_miscounts_is_counted() -> None:
         pytest.param(np.full((5, 4), math.nan), "target in the first", id="absent at first"),
         pytest.param(np.zeros((5, 4)), "target in the first", id="empty first box"),
         pytest.param(np.zeros((0, 4)), "holds no box", id="empty file"),
+        pytest.param(np.array([[1.0] * 4] + [[math.nan] * 4] * 4), "after the first", id="absent ever after"),
     ],
 )
 def test_unusable_truth(truth: np.ndarray, said: str) -> None:

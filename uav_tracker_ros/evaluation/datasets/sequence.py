@@ -93,6 +93,11 @@ class Sequence:
                 f"{self.truth_file}: the first box is {_text(self.truth[0])}; expected the target in the first "
                 "frame, for a tracker starts there; cut the sequence"
             )
+        if not np.isfinite(self.truth[1:]).all(axis=1).any():
+            raise InputUnreadable(
+                f"{self.truth_file}: none of {len(self.truth)} lines after the first has a box; expected one to score "
+                "at least; use a longer sequence"
+            )
         frames = self.images.count()
         if frames != len(self.truth) and not isinstance(self.images, Pictures):
             frames = sum(1 for _ in self.images)  # what some containers say of themselves is wrong

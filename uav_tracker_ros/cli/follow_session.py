@@ -144,6 +144,8 @@ class FollowSession:
             START_TIMEOUT_S,
             lambda: "there is no image" if client.image is None else "the controller is silent",
         )
+        if self._simulated and not self._plan.options.stand_in:
+            self._wait_for_world(client)
         answers: list[Selection] = []
 
         def accepted() -> bool:
@@ -163,6 +165,16 @@ class FollowSession:
             lambda: math.isfinite(self._recorder.first_box_at), START_TIMEOUT_S, lambda: "the target is not tracked"
         )
         self._status.say(f"first tracked image {self._recorder.first_box_at - self._started:.1f} s after the start")
+
+    def _wait_for_world(self, client: FollowerClient) -> None:
+        """The world is put before the vehicle with its first report; pictures of before show another one."""
+        self._wait(
+            lambda: client.state is not None and client.state.vehicle_mode != "UNKNOWN",
+            START_TIMEOUT_S,
+            lambda: "nothing is heard of the vehicle",
+        )
+        client.image = client.truth = None
+        self._wait(lambda: client.truth is not None, START_TIMEOUT_S, lambda: "there is no image")
 
     def _target_visible(self, client: FollowerClient) -> bool:
         return client.truth is not None and client.truth.confidence >= VISIBLE_ENOUGH

@@ -29,8 +29,6 @@ from uav_tracker_ros.simulation.scenarios import get
 from uav_tracker_ros.simulation.truth import FrameTruth, TargetTruth, VehicleTruth
 from uav_tracker_ros.simulation.world import World
 
-PLACE_PERIOD_S = 0.05  # between two looks for the first report
-
 
 @dataclass(frozen=True)
 class SimulationSettings:
@@ -168,9 +166,13 @@ class SimulatorNode(LifecycleNode):
         """Expose at the camera's rate; a machine that is too slow skips exposures and keeps time."""
         vehicle, period = self._vehicle, 1.0 / self._camera.rate_hz
         assert vehicle is not None  # noqa: S101 - for the type checker: configure made it
-        self._place(vehicle)
+        placed = False
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
+            placed = placed or self._place(vehicle)
+            if not placed and self.count_publishers("follow/vehicle_odometry"):
+                due += period  # a report is to come: no picture of a world that is about to move
+                continue
             now, stamp = time.monotonic(), self.get_clock().now().nanoseconds
             truth = vehicle.truth_at(now)
             t = self._world_time(now)
@@ -179,13 +181,14 @@ class SimulatorNode(LifecycleNode):
             self._exposures.put(exposure)
             due += period * max(1, math.ceil((time.monotonic() - due) / period))
 
-    def _place(self, vehicle: SimulatedVehicle) -> None:
+    def _place(self, vehicle: SimulatedVehicle) -> bool:
         """A vehicle of another simulator stands anywhere: the world comes to it, with its first report."""
-        while (scenario := vehicle.placed_scenario()) is None:
-            if self._stopping.wait(PLACE_PERIOD_S):
-                return
+        scenario = vehicle.placed_scenario()
+        if scenario is None:
+            return False
         if isinstance(vehicle, ReportedVehicle):
             self._make_world(scenario)
+        return True
 
     def _world_time(self, now: float) -> float:
         """Time of the scenario, s; before the start it is negative: the target stands still."""

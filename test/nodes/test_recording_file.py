@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import sys
 
 import pytest
 from mcap.reader import make_reader
@@ -12,7 +13,7 @@ from std_msgs.msg import Header, String
 from uav_tracker_ros.msg import FollowState, TrackedTarget
 from visualization_msgs.msg import Marker, MarkerArray
 
-from uav_tracker_ros.errors import InputUnreadable, OutputUnwritable
+from uav_tracker_ros.errors import BackendUnavailable, InputUnreadable, OutputUnwritable
 from uav_tracker_ros.nodes.recording_definitions import message_definition
 from uav_tracker_ros.nodes.recording_file import (
     STRING_DEFINITION,
@@ -129,6 +130,17 @@ def test_definitions_let_a_foreign_reader_decode(tmp_path, message):
             assert getattr(decoded, name) == getattr(message, name), name
     if isinstance(message, MarkerArray):
         assert (decoded.markers[0].ns, decoded.markers[0].id) == ("target", 3)
+
+
+@pytest.mark.parametrize(
+    "use", [lambda path: RecordingFile(path, {}), lambda path: list(read_record(path))], ids=["write", "read"]
+)
+def test_without_the_library_it_is_named(tmp_path, monkeypatch, use):
+    for name in ("mcap.writer", "mcap.records"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(BackendUnavailable, match="pip install mcap"):
+        use(tmp_path / "a.mcap")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_type_that_is_not_installed_is_named(tmp_path):

@@ -12,15 +12,13 @@ import struct
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import IO, NamedTuple
+from typing import IO, TYPE_CHECKING, NamedTuple
 
-from mcap.exceptions import EndOfFile, McapError
-from mcap.records import Channel, Message, Schema
-from mcap.stream_reader import StreamReader
-from mcap.writer import CompressionType, Writer
-from zstandard import ZstdError
+from uav_tracker_ros.errors import BackendUnavailable, InputUnreadable, OutputUnwritable
 
-from uav_tracker_ros.errors import InputUnreadable, OutputUnwritable
+if TYPE_CHECKING:
+    from mcap.records import Channel, Schema
+    from mcap.writer import Writer
 
 CHUNK_BYTES = 256_000  # some seconds of a flight: what a crash may cost
 JOURNAL_SUFFIX = "follow/journal"  # the controller's topic, in any namespace
@@ -47,9 +45,12 @@ class RecordingFile:
 
     Raises:
         OutputUnwritable: the file cannot be made there.
+        BackendUnavailable: the package ``mcap`` is not installed.
     """
 
     def __init__(self, path: Path, metadata: Mapping[str, str]) -> None:
+        with _installed():
+            from mcap.writer import CompressionType, Writer
         self.path = path
         self._part = path.with_name(path.name + ".part")
         try:
@@ -139,7 +140,10 @@ def read_record(path: Path) -> Iterator[RecordedMessage]:
 
     Raises:
         InputUnreadable: no file, or none of MCAP with ROS 2 messages.
+        BackendUnavailable: the package ``mcap`` is not installed.
     """
+    with _installed():
+        from mcap.records import Channel, Message, Schema
     schemas: dict[int, Schema] = {}
     channels: dict[int, Channel] = {}
     try:
@@ -181,7 +185,22 @@ def cdr_from_text(text: str) -> bytes:
     return b"\0\1\0\0" + struct.pack("<I", len(raw)) + raw
 
 
+@contextlib.contextmanager
+def _installed() -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise BackendUnavailable(
+            f"records need the Python package mcap ({error}); expected it beside the others: `pip install mcap`, "
+            "or fly with record:=off"
+        ) from error
+
+
 def _records(file: IO[bytes], path: Path) -> Iterator[object]:
+    from mcap.exceptions import EndOfFile, McapError
+    from mcap.stream_reader import StreamReader
+    from zstandard import ZstdError
+
     stream = StreamReader(file)
     seen = False
     try:

@@ -93,6 +93,18 @@ def test_wrong_options_leave_nothing(
     assert not (folder / "a").exists()
 
 
+def test_the_bare_entry_writes_the_same_network(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(folder, "a") == 0
+    capsys.readouterr()
+    arguments = [str(folder / "w.safetensors"), "--data", str(folder / "data"), "--crops", "4"]
+    assert pruning_run.main([*arguments, "--out", str(folder / "b")]) == 0
+    assert [row["rho"] for row in json.loads(capsys.readouterr().out)] == [0.4]
+    name = "p_siamfcpp_0.4.safetensors"
+    assert (folder / "a" / name).read_bytes() == (folder / "b" / name).read_bytes()
+    assert pruning_run.main([*arguments, "--out", str(folder / "b"), "--rho", "2"]) == 1
+    assert "expected 0 to below 1" in capsys.readouterr().err
+
+
 def test_an_untrained_network_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network = SiamFCpp(SMALL)
     with torch.no_grad():

@@ -1,15 +1,23 @@
-"""Prune one network by several shares at once: rank once, write weights, ranks and a summary."""
+"""Prune one network by several shares at once: rank once, write weights, ranks and a summary.
+
+``uav-tracker prune`` is the command; on a machine with torch, NumPy, OpenCV and safetensors alone:
+
+    python -m uav_tracker_ros.training.pruning_run siamfcpp.safetensors --data DIR --rho 0.4 --out DIR
+"""
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
+import json
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from uav_tracker_ros.errors import InvalidParameter, ModelFileDamaged, unknown_name
+from uav_tracker_ros.errors import InvalidParameter, ModelFileDamaged, UavTrackerError, unknown_name
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights, write_weights
 from uav_tracker_ros.training import pruning
@@ -115,3 +123,32 @@ def _write_ranks(path: Path, ranks: Mapping[Layer, Ranks], choices: Mapping[floa
             for number in range(len(figures.rank)):
                 values: list[Any] = [f"{figure[number]:.6g}" for figure in figures]
                 table.writerow([layer.name, number, *values, *(int(number in indices) for indices in kept)])
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Read the options, prune, print the rows as JSON."""
+    parser = argparse.ArgumentParser(prog="python -m uav_tracker_ros.training.pruning_run")
+    parser.add_argument("weights", type=Path)
+    parser.add_argument("--data", type=Path, action="append", required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--rho", type=float, action="append")
+    parser.add_argument("--family", default="siamfcpp")
+    parser.add_argument("--tied", action="store_true")
+    parser.add_argument("--crops", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(argv)
+    try:
+        settings = PruneSettings(
+            given.family, tuple(given.rho or (0.4,)), tied=given.tied, crops=given.crops, seed=given.seed
+        )
+        given.out.mkdir(parents=True, exist_ok=True)
+        report = prune(given.weights, given.data, given.out, settings, lambda: None)
+    except (UavTrackerError, OSError) as error:
+        print(f"pruning: {error}", file=sys.stderr)  # noqa: T201 - a command
+        return 1
+    print(json.dumps([row._asdict() for row in report.rows]))  # noqa: T201 - a command
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

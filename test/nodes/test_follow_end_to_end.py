@@ -12,10 +12,12 @@ import pytest
 from nav_msgs.msg import Odometry
 from std_srvs.srv import Trigger
 
+from uav_tracker_ros.following.replay import replay
 from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal
 from uav_tracker_ros.geometry import Box, iou
 from uav_tracker_ros.nodes.client import FollowerClient
 from uav_tracker_ros.nodes.processes import LaunchOptions, process_table
+from uav_tracker_ros.nodes.recording_file import journal_of, read_record
 from uav_tracker_ros.nodes.runner import Runner
 
 pytestmark = [pytest.mark.dds, pytest.mark.slow, pytest.mark.timeout(180)]
@@ -107,6 +109,7 @@ def runner(tmp_path, monkeypatch):
         allow_engage=True,
         stand_in_port=free_port(),
         gate_socket=str(tmp_path / "gate.sock"),
+        record_to=str(tmp_path / "flight.mcap"),
     )
     made = Runner(process_table(options), tmp_path / "log")
     for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
@@ -158,7 +161,7 @@ def start_target(client: FollowerClient) -> None:
     assert answer.result().success
 
 
-def test_the_vehicle_follows_and_everything_ends(runner):
+def test_the_vehicle_follows_and_everything_ends(runner, tmp_path):
     pids = runner.pids()
     watched = Watched()
     callbacks = {"truth": watched.truths.append, "target": watched.targets.append}
@@ -174,6 +177,9 @@ def test_the_vehicle_follows_and_everything_ends(runner):
         assert client.wait_for(lambda now: now.state.vehicle_mode == "HOLD", READY_S), client.state
     assert runner.poll() == {}
     assert_clean_end(runner, pids)
+    again = replay(journal_of(read_record(tmp_path / "flight.mcap")))
+    assert again.agrees, again
+    assert again.setpoints > 50
     if watched.latency_p95 > OVERLOAD_S:
         pytest.skip(f"too busy for real time: p95 of exposure to target {watched.latency_p95:.2f} s")
     assert reason.code is EndCode.CANCELED, f"{reason}\n{logs(runner)}"

@@ -167,7 +167,7 @@ class ControllerNode(LifecycleNode):
     def _on_target(self, message: TrackedTarget) -> None:
         with self._lock:
             now = time.monotonic()
-            if not self._clock_map.known or now < self._settled:
+            if self._gate is None or not self._clock_map.known or now < self._settled:
                 return
             try:
                 stamp = self._clock_map.to_monotonic(messages.seconds(message.header.stamp))

@@ -1,12 +1,10 @@
 """A small controller in a process of its own: streams one velocity; the test tells it what to do.
 
-Lines on standard input: ``engage``, ``stop``, ``reset``, ``spin`` (a loop that never yields),
-``hang`` (the interpreter's lock is kept). Each change of the gate's state is a line of output.
+Lines on standard input: ``engage``, ``reset``. Each change of the gate's state is a line of output.
 """
 
 from __future__ import annotations
 
-import ctypes
 import select
 import sys
 import time
@@ -40,15 +38,8 @@ def main() -> None:
 def obey(client: GateClient, word: str) -> None:
     if word == "engage":
         client.engage()
-    elif word == "stop":
-        client.stop("the test asked")
     elif word == "reset":
         client.reset_takeover()
-    elif word == "spin":
-        while True:
-            pass
-    elif word == "hang":
-        ctypes.PyDLL(None).sleep(60)  # unlike CDLL it does not let go of the interpreter's lock
     elif not word:
         sys.exit(0)
 

@@ -2,7 +2,7 @@
 
 ``python -m uav_tracker_ros.simulation.fault_controller SOCKET``. Its boxes are those of a target that walks north at
 3 m/s, placed by its own telemetry. One line of output a change: ``PHASE GATE_STATE CODE,CODE,...``. Lines of input:
-``goal``, ``reset``, ``raise`` (the loop fails).
+``goal``, ``stop``, ``reset``, ``raise`` (the loop fails).
 """
 
 from __future__ import annotations
@@ -58,6 +58,8 @@ class FaultController:
             raise ZeroDivisionError("as asked")
         if word == "goal":
             self._follower.start_goal(Goal(), time.monotonic())
+        if word == "stop":
+            self._follower.stop("as asked", time.monotonic())
         if word == "reset":
             self._gate.reset_takeover()
             self._follower.reset_takeover(time.monotonic())

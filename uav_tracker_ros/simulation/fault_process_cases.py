@@ -19,6 +19,7 @@ from uav_tracker_ros.simulation.mavlink_record import OnWire
 OFFBOARD_LOSS_S = 0.65  # COM_OF_LOSS_T and PX4's own reaction
 REACTION_S = 4.0  # a reaction that has not come by then does not come
 HOLD_S = 0.8  # from the last fresh setpoint to Hold
+SLOW = 0.7  # m/s; below it the ramp is plain to see
 QUIET_S = 0.6  # how long nothing may arrive to be called nothing
 BURST_S = 0.005  # two setpoints nearer than this were not made one after the other
 
@@ -205,7 +206,10 @@ def _reaction(rig: FaultRig, since: float, mark: Mark, *, hold_within: float = m
 
     def braked() -> bool:
         looks.append((time.monotonic(), rig.gate.waited() - begun))
-        return math.isfinite(mark(rig.wire, since)) and marks.speed(marks.setpoints(rig.wire, since)[-1]) < 0.7
+        wire = rig.wire
+        if not math.isfinite(mark(wire, since)):
+            return False
+        return math.isfinite(marks.hold_asked(wire, since)) or marks.speed(marks.setpoints(wire, since)[-1]) < SLOW
 
     rig.wait("a reaction", braked, REACTION_S)
     problems: tuple[str, ...] = ()

@@ -197,6 +197,8 @@ class FaultRig:
             self.latched = False
             self.wait("calm", lambda: self.told[0] == "TAKEOVER", START_S)
             self.wait("the reset", self._reset, START_S)
+        if self.told[1] in ("ENTRY", "STREAMING") and self.controller.alive:
+            self.controller.say("stop")
         for name, start in (("gate", self.start_gate), ("controller", self.start_controller)):
             child: Child = getattr(self, name)
             if not child.alive:

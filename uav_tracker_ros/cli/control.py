@@ -25,7 +25,7 @@ NUMBERS = (
     "distance", "wanted_distance", "bearing", "height", "latency", "target_age", "telemetry_age", "setpoint_age", "nis",
 )  # fmt: skip
 
-app = typer.Typer(help="A running follower: status, preflight, select, engage, stop, reset-takeover.")
+app = typer.Typer(help="A running follower: status, preflight, select, engage, attend, stop, reset-takeover.")
 
 Domain = Annotated[int | None, typer.Option(help="ROS domain of the follower; default: ROS_DOMAIN_ID.", min=0, max=232)]
 Namespace = Annotated[str, typer.Option(help="Namespace of the vehicle.")]
@@ -142,6 +142,24 @@ def stop(domain: Domain = None, namespace: Namespace = "") -> None:
     """
     with _client(domain, namespace) as client:
         print(client.stop() or "stopped")
+
+
+@app.command()
+def attend(domain: Domain = None, namespace: Namespace = "") -> None:
+    """Show the state as it changes; any key brakes and holds, q leaves.
+
+    Example:  uav-tracker control attend
+    """
+    from rich.console import Console
+
+    from uav_tracker_ros.cli import attend as screen
+    from uav_tracker_ros.cli.live_status import LiveStatus
+
+    with screen.keys() as key, _client(domain, namespace) as client:
+        _state(client)
+        with LiveStatus(Console(stderr=True)) as status:
+            status.say("any key brakes and holds, q leaves")
+            screen.attend(client, key, status)
 
 
 @app.command("reset-takeover")

@@ -38,8 +38,8 @@ class Status(NamedTuple):
     notes: tuple[str, ...] = ()  # blockers, warnings
 
     def cells(self) -> dict[str, str]:
-        """Texts in the order of reading."""
-        return {
+        """Texts in the order of reading; without the time where nobody counts it."""
+        cells = {
             "time": f"{self.elapsed:.0f} / {self.seconds:.0f} s",
             "state": self.phase,
             "vehicle": self.vehicle_mode,
@@ -48,6 +48,7 @@ class Status(NamedTuple):
             "latency": f"{_number(self.latency * 1000, '.0f')} ms",
             "rate": f"{_number(self.rate, '.0f')} Hz",
         }
+        return cells if math.isfinite(self.elapsed) else dict(list(cells.items())[1:])
 
 
 class LiveStatus:

@@ -44,6 +44,7 @@ class RunSettings:
     reuse: float = 1.0
     workers: int = 0
     save_seconds: float = 120.0
+    finish: bool = False  # the cosine ends with this session's seconds, if the samples do not end it before
 
 
 class Engine:
@@ -65,7 +66,7 @@ class Engine:
         settings.out.mkdir(parents=True, exist_ok=True)
         self._stop = False
         state = checkpoint.load(settings.out, settings.recipe) or {}
-        self.step = int(state.get("step", 0))
+        self.step = self._first_step = int(state.get("step", 0))
         self.best = float(state.get("best", -math.inf))
         ring = RingSettings(schedule.batch // self.ranks.world, settings.canvases, settings.reuse, settings.workers)
         cuda = settings.device == "cuda"
@@ -132,8 +133,17 @@ class Engine:
         if self.step % 5 == 0 or self.step == 1 or self.device.type == "cpu":
             self.log.add({"loss": float(loss.detach()), **{name: float(value) for name, value in figures.items()}})
 
+    def _done(self) -> float:
+        """Share of the schedule, 0 to 1."""
+        by_samples = self.step / self.schedule.steps
+        if not self.settings.finish:
+            return by_samples
+        first = self._first_step / self.schedule.steps
+        by_time = (time.monotonic() - self.settings.started) / (self.settings.seconds - _LEAST_RESERVE)
+        return min(1.0, max(by_samples, first + (1 - first) * by_time))
+
     def _rate(self) -> float:
-        done = self.step / self.schedule.steps
+        done = self._done()
         warm = min(1.0, (self.step + 1) / max(1, min(self.schedule.warm_up, self.schedule.steps // 5)))
         return self.schedule.rate * (warm * (0.5 + 0.5 * math.cos(math.pi * done)) + 1e-3)
 

@@ -26,6 +26,7 @@ class TrainOptions:
     teacher: Path | None = field(default=None, metadata=_about("Lite0's weights (.pth), or a larger row's."))
     init: Path | None = field(default=None, metadata=_about("Weights to start from, of network or trunk."))
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))
+    finish: bool = field(default=False, metadata=_about("Bring the learning rate to its end within the minutes."))
     samples: int = field(default=0, metadata=_about("Length of the whole schedule; 0: the recipe's.", 0))
     batch: int = field(default=0, metadata=_about("Samples a step; 0: the recipe's, 16 on a CPU.", 0))
     rate: float = field(default=0.0, metadata=_about("AdamW's learning rate; 0: the recipe's.", 0))
@@ -49,6 +50,8 @@ class TrainOptions:
                 raise InvalidParameter(
                     f"--{entry.name.replace('_', '-')} is {value}; expected {low:g} or more; correct it"
                 )
+        if self.finish and not self.minutes:
+            raise InvalidParameter("--finish without --minutes; expected the time to finish in; add --minutes M")
         if self.device not in ("auto", "cpu", "cuda"):
             raise InvalidParameter(f"--device is {self.device}; expected auto, cpu or cuda; correct it")
 

@@ -138,7 +138,7 @@ def _run(
         canvases, reuse = options.ring(workers)
         settings = RunSettings(
             recipe, options.out, options.minutes * 60 or math.inf, started, options.seed, device, options.bf16,
-            canvases, reuse, workers,
+            canvases, reuse, workers, finish=options.finish,
         )  # fmt: skip
         engine = Engine(lesson, _schedule(RECIPES[recipe].schedule, options, device, ranks), source, settings, ranks)
         figures = engine.run()

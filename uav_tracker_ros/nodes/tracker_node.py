@@ -205,6 +205,7 @@ class TrackerNode(LifecycleNode):
             "latency p95 ms": self._latency.at(0.95) * 1e3,
             "dropped: tracker busy": worker.overwritten,
             "dropped: not newer": worker.out_of_order,
+            "dropped: picture repeated": worker.frozen,
             "dropped: unreadable": self._unreadable,
             "state": TargetState(self._newest.state).name,
             "confidence": self._newest.confidence,

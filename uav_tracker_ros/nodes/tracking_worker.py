@@ -13,6 +13,7 @@ import cv2
 
 from uav_tracker_ros.errors import InvalidBox, UavTrackerError
 from uav_tracker_ros.geometry import Box, Image, TargetState
+from uav_tracker_ros.nodes.frozen_images import FrozenImages
 from uav_tracker_ros.nodes.recent_images import RecentImages, StampedImage
 from uav_tracker_ros.trackers.lock import LockedTarget, TargetLock
 
@@ -67,6 +68,8 @@ class TrackingWorker:
         self._lock_number = 0
         self.overwritten = 0  # newest-only: images that came while the tracker was busy
         self.out_of_order = 0  # images not newer than the newest
+        self._frozen = FrozenImages()
+        self.frozen = 0  # repeated pictures that were not tracked
         self.problem = ""  # why there is no target any more
         self._thread: threading.Thread | None = None
 
@@ -182,6 +185,11 @@ class TrackingWorker:
     def _track(self, frame: StampedImage) -> LockedTarget:
         if self._selected is None:
             return self._nothing()
+        if self._frozen.add(frame.image):
+            self.frozen += 1
+            if self.frozen == 1:
+                _log.warning("the camera repeats one picture; the target counts as lost")
+            return self._nothing()._replace(state=TargetState.LOST)
         try:
             target = self._lock.update(frame.image)
         except (UavTrackerError, cv2.error) as error:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from uav_tracker_ros.flight import Setpoint
 from uav_tracker_ros.following.report import FollowPhase, TargetMeasurement
-from uav_tracker_ros.geometry import Box
+from uav_tracker_ros.geometry import Box, TargetState
 from uav_tracker_ros.simulation import fault_rows as marks
 from uav_tracker_ros.simulation.fault_flight import SETTINGS, FaultFlight
 from uav_tracker_ros.simulation.fault_rows import Measured
@@ -20,6 +20,8 @@ from uav_tracker_ros.simulation.fault_verdicts import (
 )
 
 NAN = math.nan
+FROZEN_AFTER = 5  # repeated pictures, as the tracker's node counts them
+CLOCK_SETTLE_S = 0.5  # as the controller's node waits
 
 
 def images_stop() -> Measured:
@@ -28,6 +30,31 @@ def images_stop() -> Measured:
     t0 = flight.now
     flight.tamper = lambda m, _now: m if m.stamp <= t0 else None
     return coasts_then_holds(flight, t0)
+
+
+def images_freeze() -> Measured:
+    """The camera repeats one picture with new stamps: five times the same box, then the tracker says LOST."""
+    flight = flying()
+    seen: list[TargetMeasurement] = []
+
+    def repeat(m: TargetMeasurement, _now: float) -> TargetMeasurement:
+        seen.append(m)
+        state = TargetState.TRACKING if len(seen) <= FROZEN_AFTER else TargetState.LOST
+        return m._replace(box=seen[0].box, state=state)
+
+    return coasts_then_holds(flight, tampered(flight, repeat))
+
+
+def image_clock_steps() -> Measured:
+    """The clock of the images is stepped: the node says so, and takes no box for half a second."""
+    flight = flying()
+    t0 = flight.now
+    flight.follower.fault("CLOCK_JUMP", "the ROS clock jumped", active=True)
+    flight.tamper = lambda m, now: m if now > t0 + CLOCK_SETTLE_S else None
+    flight.run(1.5)
+    reacted = marks.climb_ended(flight.wire, t0) - t0
+    back = flight.phase is FollowPhase.FOLLOWING
+    return Measured(reacted, () if back else (f"it is {flight.phase.name} after 1.5 s",))
 
 
 def tracker_silent() -> Measured:

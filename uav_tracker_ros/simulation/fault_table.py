@@ -26,6 +26,8 @@ LOSS = processes.OFFBOARD_LOSS_S
 
 STEPPED: tuple[Fault, ...] = (
     Fault("images_stop", 0.25 + L, "the camera exposes no more", boxes.images_stop),
+    Fault("images_freeze", 0.25 + L, "the camera repeats one picture", boxes.images_freeze),
+    Fault("image_clock_steps", 0.04, "the clock of the images is stepped", boxes.image_clock_steps),
     Fault("tracker_silent", 0.5, "no message of the tracker", boxes.tracker_silent),
     Fault("low_confidence", 0.17, "confidence 0.1 in every box", boxes.low_confidence),
     Fault("invalid_messages", 0.0, "NaN, infinity, other frame, future: dropped", boxes.invalid_messages),

@@ -70,6 +70,15 @@ def test_unmeasured_features_count_as_their_mean() -> None:
     assert calibration.confidence(0.9, PeakFeatures(0.9, psr=2.0)) == pytest.approx(1 / (1 + math.exp(-0.25)))
 
 
+@pytest.mark.parametrize("psr", [-3.0, 0.0, 7.5, math.nan, math.inf, -math.inf])
+def test_one_and_many_are_computed_alike(psr: float) -> None:
+    calibration = Calibration(("psr", "border", "logit_score"), (2.0, 0.1, 0.5), (4.0, 1.0, 2.0), (1.5, -2, 40), 0.25)
+    for score in (0.0, 0.3, 1.0):
+        features = PeakFeatures(score, psr=psr, border=0.3)
+        table = feature_vector(score, features, calibration.names)[None]
+        assert calibration.confidence(score, features) == pytest.approx(float(calibration.confidences(table)[0]))
+
+
 def test_fit_finds_the_weights_that_made_the_data() -> None:
     generator = np.random.default_rng(0)
     table = generator.normal(size=(4000, 2)) * [1, 5] + [0, 3]

@@ -25,7 +25,23 @@ _pixel_cell = np.arange(_SIDE) // (_SIDE // _CELLS)
 _CELL_INDEX = (_pixel_cell[:, None] * _CELLS + _pixel_cell[None, :]).astype(np.int64)
 # The rim of a box is mostly background: its pixels count less in the colours.
 _hat = 1.0 - np.abs(np.linspace(-1, 1, _SIDE)) ** 2 * 0.75
-_CENTER_WEIGHT = np.outer(_hat, _hat).ravel()
+_CENTER_WEIGHT = np.repeat(np.outer(_hat, _hat).ravel(), 3)  # of each value of a (32, 32, 3) patch
+_VALUE_OFFSET = np.tile(np.array([0, 256, 512]), _SIDE * _SIDE)
+
+
+def _sharing(spread: float) -> NDArray[np.float64]:
+    """(256, 16) share of each value in each bin: in two, so that a small change of light is a small change here."""
+    values = np.clip((np.arange(256) - 128.0) * spread + 128, 0, 255)
+    position = values / 256 * _BINS - 0.5
+    low = np.floor(position).astype(np.int64)
+    shares = np.zeros((256, _BINS))
+    rows = np.arange(256)
+    np.add.at(shares, (rows, np.clip(low, 0, _BINS - 1)), 1 - (position - low))
+    np.add.at(shares, (rows, np.clip(low + 1, 0, _BINS - 1)), position - low)
+    return shares
+
+
+_SHARES = np.stack([_sharing(1.0), _sharing(2.0), _sharing(2.0)])  # a and b of natural scenes stay near their middle
 
 
 def patch(image: Image, box: Box, mono_range: MonoRange) -> NDArray[np.uint8]:
@@ -65,17 +81,8 @@ def _structure(gray: NDArray[np.float32]) -> NDArray[np.float64]:
 
 def _colors(lab: NDArray[np.uint8]) -> NDArray[np.float64]:
     """Square roots of centre-weighted histograms (their product is Bhattacharyya's coefficient)."""
-    parts = []
-    for channel, spread in ((0, 1.0), (1, 2.0), (2, 2.0)):  # a and b of natural scenes stay near their middle
-        values = np.clip((lab[:, :, channel].astype(np.float32).ravel() - 128) * spread + 128, 0, 255)
-        # Each value is shared between two bins, so that a small change of light is a small change here.
-        position = values / 256 * _BINS - 0.5
-        low = np.floor(position).astype(np.int64)
-        share = position - low
-        histogram = np.bincount(np.clip(low, 0, _BINS - 1), _CENTER_WEIGHT * (1 - share), _BINS)
-        histogram += np.bincount(np.clip(low + 1, 0, _BINS - 1), _CENTER_WEIGHT * share, _BINS)
-        parts.append(np.sqrt(histogram))
-    return _unit(np.concatenate(parts))
+    of_values = np.bincount(lab.ravel() + _VALUE_OFFSET, _CENTER_WEIGHT, 3 * 256).reshape(3, 1, 256)
+    return _unit(np.sqrt(of_values @ _SHARES).ravel())
 
 
 def _unit(vector: NDArray[np.float64]) -> NDArray[np.float64]:

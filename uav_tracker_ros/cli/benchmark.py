@@ -195,7 +195,20 @@ def _table(run: _Run, rows: Mapping[str, Any], threads: int) -> Table:
         title_justify="left",
     )
     table.add_column("tracker", no_wrap=True)
-    titles = ["p50", "p95", "p99", "CPU p50", "crop", "network", "decode", "beside network", "params", "MACs", "MiB"]
+    titles = [
+        "p50",
+        "p95",
+        "p99",
+        "CPU p50",
+        "crop",
+        "network",
+        "decode",
+        "lock",
+        "beside network",
+        "params",
+        "MACs",
+        "MiB",
+    ]
     for title in [*titles, *(f"/ {peer}" for peer in peers)]:
         table.add_column(title, justify="right")
     compared = ratios(run.summaries, peers)
@@ -204,7 +217,7 @@ def _table(run: _Run, rows: Mapping[str, Any], threads: int) -> Table:
         names.sort(key=lambda name: run.summaries[name].cpu.p50)
     for name in names:
         summary, memory = run.summaries[name], run.memory[name]
-        stages = (summary.crop, summary.network, summary.decode, summary.beside_network)
+        stages = (summary.crop, summary.network, summary.decode, summary.lock, summary.beside_network)
         cells = [name, *(f"{value:.2f}" for value in summary.wall), f"{summary.cpu.p50:.2f}"]
         cells += [f"{stage.p50:.2f}" if stage else "" for stage in stages]
         cells += [_count(rows[name].params), _count(rows[name].macs), f"{memory.after:.0f}"]

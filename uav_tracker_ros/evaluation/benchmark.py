@@ -1,4 +1,4 @@
-"""How long trackers take, from a BGR frame to a box, each stage of it, all in one interleaved run.
+"""How long trackers take, from a BGR frame to what is published, each stage of it, all in one interleaved run.
 
 Milliseconds of different machines or moments do not compare, so that trackers take turns in a shuffled
 order, a few frames each, and ratios of one run are what can be quoted. CPU time is measured beside wall time:
@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
-from uav_tracker_ros.trackers.contract import Tracker
+from uav_tracker_ros.trackers.contract import Observation, Tracker
+from uav_tracker_ros.trackers.lock import TargetLock
 from uav_tracker_ros.trackers.search_region import SearchRegion, Window
 
 TURN = 5  # frames of one tracker before the next
@@ -48,14 +49,17 @@ class Spent(NamedTuple):
 class Sample(NamedTuple):
     """One update. ``crop`` and ``network`` are None for a tracker that has no network."""
 
-    update: Spent
+    update: Spent  # from the frame to what is published
+    lock: Spent  # confidence, similarity and state: what comes after the tracker's answer
     crop: Spent | None
     network: Spent | None
 
     @property
     def decode(self) -> Spent | None:
-        """All that is neither crop nor network."""
-        return self.update.minus(self.crop).minus(self.network) if self.crop and self.network else None
+        """All that is neither crop, network nor lock."""
+        if self.crop is None or self.network is None:
+            return None
+        return self.update.minus(self.lock).minus(self.crop).minus(self.network)
 
     @property
     def beside_network(self) -> Spent | None:
@@ -104,8 +108,23 @@ class _TimedRegion(SearchRegion):
         return crop
 
 
+class _Answered:
+    """Gives the lock the tracker's newest answer: it is never asked to search, whatever it believes."""
+
+    def __init__(self, tracker: Tracker) -> None:
+        self.calibration = getattr(tracker, "calibration", None)
+        self.answer: Observation | None = None
+
+    def initialize(self, image: Image, box: Box) -> None:
+        """The tracker has its target already."""
+
+    def update(self, image: Image) -> Observation:
+        assert self.answer is not None  # noqa: S101 - for the type checker: Subject sets it first
+        return self.answer
+
+
 class Subject:
-    """A tracker whose crops and network are timed, with its own place in the frames.
+    """A tracker under the lock as in flight, its stages timed, with its own place in the frames.
 
     Trackers hold their backend and their search region as attributes; these are replaced by timed ones. One
     that has neither is timed as a whole.
@@ -114,6 +133,8 @@ class Subject:
     def __init__(self, tracker: Tracker, clock: Clock) -> None:
         self._tracker, self._clock = tracker, clock
         self._watch = Stopwatch(clock)
+        self._answered = _Answered(tracker)
+        self._lock = TargetLock(self._answered)
         self._step = 0
         self.stages = False
         for name, value in list(vars(tracker).items()):
@@ -125,7 +146,9 @@ class Subject:
 
     def start(self, frames: Frames) -> None:
         """Select the target and warm up."""
-        self._tracker.initialize(*frames(0))
+        image, box = frames(0)
+        self._tracker.initialize(image, box)
+        self._lock.select(image, box)
         for _ in range(WARM_UP):
             self.step(frames)
 
@@ -135,11 +158,13 @@ class Subject:
         image, _ = frames(self._step)
         self._watch.reset()
         wall, cpu = self._clock.wall(), self._clock.cpu()
-        self._tracker.update(image)
+        self._answered.answer = self._tracker.update(image)
+        self._watch.timed("lock", lambda: self._lock.update(image))
         update = Spent(self._clock.wall() - wall, self._clock.cpu() - cpu)
+        stages = self._watch.total
         if not self.stages:
-            return Sample(update, None, None)
-        return Sample(update, self._watch.total.get("crop", Spent()), self._watch.total.get("network", Spent()))
+            return Sample(update, stages["lock"], None, None)
+        return Sample(update, stages["lock"], stages.get("crop", Spent()), stages.get("network", Spent()))
 
 
 def measure(
@@ -195,6 +220,7 @@ class Summary(NamedTuple):
 
     wall: Percentiles
     cpu: Percentiles
+    lock: Percentiles
     crop: Percentiles | None
     network: Percentiles | None
     decode: Percentiles | None
@@ -214,6 +240,7 @@ def summarise(samples: Sequence[Sample]) -> Summary:
     return Summary(
         wall,
         cpu,
+        _percentiles([sample.lock.cpu for sample in samples]),
         stage("crop"),
         stage("network"),
         stage("decode"),

@@ -27,6 +27,7 @@ HELP = {
     "help_calibrate": ["calibrate", "confidence"],
     "help_benchmark": ["benchmark"],
     "help_prune": ["prune"],
+    "help_rank": ["rank"],
     "help_train": ["train"],
     "help_export": ["export"],
 }

@@ -46,11 +46,11 @@ def test_impossible_shares_are_refused(ratios: tuple[Fraction, Fraction]) -> Non
         pruning.kept_by_contribution(pruning.PUBLISHED_CONTRIBUTIONS, FULL, *ratios)
 
 
-def sequence() -> tuple[list[np.ndarray], list[Box | None]]:
+def sequence():
     rng = np.random.default_rng(0)
     images = [rng.integers(0, 255, (120, 160, 3), np.uint8) for _ in range(5)]
     boxes: list[Box | None] = [None, Box(60, 40, 20, 16), Box(62, 40, 20, 16), None, Box(64, 41, 20, 16)]
-    return images, boxes
+    return images.__getitem__, boxes
 
 
 def test_frames_of_a_sequence_start_at_the_first_box_and_skip_what_is_unknown() -> None:
@@ -95,3 +95,13 @@ def test_contributions_are_one_less_the_cosine() -> None:
 def test_no_frame_is_an_error() -> None:
     with pytest.raises(InvalidParameter, match="give sequences with boxes"):
         pruning.contributions(DsaTrack(SMALL).eval(), [])
+
+
+def test_a_pruned_network_has_the_weights_of_its_layers() -> None:
+    network = DsaTrack(SMALL).eval()
+    smaller = pruning.prune(network, (1, 3, 4, 6), "smaller")
+    assert smaller.row.keep == ((2, 172),)
+    for index, layer in enumerate((1, 3, 4, 6)):
+        own = smaller.backbone.blocks[index].state_dict()
+        assert all(torch.equal(own[k], v) for k, v in network.backbone.blocks[layer - 1].state_dict().items())
+    assert torch.equal(smaller.head.score[0].weight, network.head.score[0].weight)

@@ -25,6 +25,7 @@ COMMANDS = (
     "calibrate",
     "benchmark",
     "prune",
+    "rank",
     "train",
     "export",
 )

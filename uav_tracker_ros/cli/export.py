@@ -20,7 +20,7 @@ def export(
     weights: Annotated[Path, typer.Argument(help="Trained weights, full or pruned, .safetensors.")],
     *,
     name: Annotated[str, typer.Option(help="The tracker's, e.g. ps_siamfcpp: begins the files' names.")],
-    family: Annotated[str, typer.Option(help="siamfcpp or siamcar.")] = "siamfcpp",
+    family: Annotated[str, typer.Option(help="siamfcpp, siamcar or dsatrack.")] = "siamfcpp",
     out: Annotated[Path, typer.Option(help="Folder for the results; made if absent.")] = Path("out/export"),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace results of the same name.")] = False,
     json: Annotated[
@@ -30,6 +30,7 @@ def export(
     """Write the graphs of a trained network and check them against it. Needs torch.
 
     Writes NAME.template.onnx, NAME.track.onnx and NAME.safetensors (fp16), and prints the row for models.yaml.
+    A row of dsatrack has NAME.update.onnx too, and its graphs share NAME.weights.
     Every installed backend must give the network's own maps, else nothing is written.
 
     Example:  uav-tracker export ps.safetensors --name ps_siamfcpp --out models --overwrite
@@ -46,6 +47,8 @@ def export(
 
 
 def _export(weights: Path, family: str, name: str, folder: Path, console: Console) -> dict[str, Any]:
+    if family == "dsatrack":
+        return _export_row(weights, name, folder, console)
     try:
         from uav_tracker_ros.backends import export as onnx_export
         from uav_tracker_ros.trackers.siamfcpp import graphs
@@ -72,6 +75,14 @@ def _export(weights: Path, family: str, name: str, folder: Path, console: Consol
         ],
         "parity": parity,
     }
+
+
+def _export_row(weights: Path, name: str, folder: Path, console: Console) -> dict[str, Any]:
+    try:
+        from uav_tracker_ros.training.dsatrack_export import export_row
+    except ImportError as error:
+        raise BackendUnavailable(f"torch cannot be imported ({error}); export needs it; pip install torch") from error
+    return export_row(weights, name, folder, lambda line: console.print(line, soft_wrap=True))
 
 
 def _checked(

@@ -22,6 +22,7 @@ from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import Row
 from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion
+from uav_tracker_ros.training.dsatrack_weights import load_teacher
 
 # the paper's table 1: contributions of dsatrack_vit_b's layers 2 to 12, measured on UAV123
 PUBLISHED_CONTRIBUTIONS = {
@@ -94,7 +95,7 @@ def contributions(network: DsaTrack, examples: Iterable[Example]) -> dict[int, f
     count = 0
     for example in examples:
         with torch.inference_mode():
-            templates = torch.from_numpy(example.templates)[None]
+            templates = torch.from_numpy(example.templates[: network.row.slots])[None]
             z = network.backbone.embed_templates(templates)
             seen = network.backbone.both(z, network.backbone.embed_search(torch.from_numpy(example.search)[None]))
         there = torch.ones(1, seen.hidden[0].shape[1])
@@ -109,26 +110,35 @@ def contributions(network: DsaTrack, examples: Iterable[Example]) -> dict[int, f
     return {layer: float(sums[index]) / count for index, layer in enumerate(network.row.layers) if index > 0}
 
 
-def examples_of(images: Sequence[NDArray[np.uint8]], boxes: Sequence[Box | None], every: int = 1) -> Iterable[Example]:
+def examples_of(
+    read: Callable[[int], NDArray[np.uint8]], boxes: Sequence[Box | None], every: int = 1
+) -> Iterable[Example]:
     """Frames of one sequence: three copies of the first target as template, each search around the box before.
 
     Args:
-        images: (H, W, 3) BGR.
+        read: gives image ``number``, (H, W, 3) BGR.
         boxes: one an image, px; None: the target is not there, and the frame after it is left out.
         every: which share of the frames is taken.
     """
     first = next((number for number, box in enumerate(boxes) if box is not None), None)
     if first is None:
         return
-    box = boxes[first]
+    box, image = boxes[first], read(first)
     assert box is not None  # noqa: S101 - for the type checker
     region = SearchRegion(SETTINGS["dsatrack"])
-    region.start(images[first], box)
-    template = np.repeat(region.template(images[first], box), 3, 0)
-    for number in range(first + 1, len(images), every):
+    region.start(image, box)
+    template = np.repeat(region.template(image, box), 3, 0)
+    for number in range(first + 1, len(boxes), every):
         before = boxes[number - 1]
         if before is not None and boxes[number] is not None:
-            yield Example(template, region.search(images[number], region.search_window(before))[0].copy())
+            yield Example(template, region.search(read(number), region.search_window(before))[0].copy())
+
+
+def prune(network: DsaTrack, layers: Sequence[int], name: str) -> DsaTrack:
+    """The network of these layers with the weights that they have in the larger one."""
+    smaller = DsaTrack(pruned_row(network.row, layers, name), network.form)
+    load_teacher(smaller, network)
+    return smaller.eval()
 
 
 def _mean_cosine(before: Tensor, after: Tensor, there: Tensor) -> float:

@@ -78,11 +78,34 @@ class FoldedPatchEmbed(nn.Module):
         return tokens
 
 
+class ChannelAffine(nn.Module):
+    """Batch normalisation at flight time: one factor and one term a channel.
+
+    Not folded into the convolution here: its kernel keeps the numbers of the file, which half precision holds.
+    Runtimes fold it when they load the graph.
+    """
+
+    def __init__(self, norm: nn.BatchNorm2d) -> None:
+        super().__init__()
+        scale = norm.weight.double() / (norm.running_var.double() + norm.eps).sqrt()
+        shift = norm.bias.double() - norm.running_mean.double() * scale
+        self.register_buffer("scale", scale.detach().float()[:, None, None])
+        self.register_buffer("shift", shift.detach().float()[:, None, None])
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(B, C, H, W) -> the same shape."""
+        return x * self.scale + self.shift
+
+
 def ready_to_fly(network: DsaTrack) -> DsaTrack:
-    """A copy in eval mode with what is constant at flight time folded; hard edges are found by their roots."""
+    """A copy in eval mode with its normalisations as constants; hard edges are found by their roots."""
     ready = copy.deepcopy(network).eval().requires_grad_(requires_grad=False)
     backbone: Backbone = ready.backbone
     backbone.patch_embed = FoldedPatchEmbed(backbone.patch_embed)
+    for branch in (ready.head.score, ready.head.offset, ready.head.size):
+        for number, layer in enumerate(branch):
+            if isinstance(layer, nn.BatchNorm2d):
+                branch[number] = ChannelAffine(layer)
     for module in ready.modules():
         if isinstance(module, SemanticGraph) and module.form.edges == "hard":
             module.roots = edge_roots(module)

@@ -171,10 +171,11 @@ def edge_roots(graph: SemanticGraph, reach: float = 1e5, samples: int = 200_001)
 def _triangle(n: int, device: torch.device) -> tuple[Tensor, Tensor]:
     """Flat indexes of the upper triangle of n x n, and for each of n x n cells its place in that triangle."""
     rows, columns = np.triu_indices(n)
-    place = np.zeros((n, n), np.int64)
+    place = np.zeros((n, n), np.int32)  # half of the bytes of int64 in an exported graph
     place[rows, columns] = place[columns, rows] = np.arange(len(rows))
     with torch.inference_mode(False):
-        return torch.from_numpy(rows * n + columns).to(device), torch.from_numpy(place.reshape(-1)).to(device)
+        upper = (rows * n + columns).astype(np.int32)
+        return torch.from_numpy(upper).to(device), torch.from_numpy(place.reshape(-1)).to(device)
 
 
 @functools.lru_cache(maxsize=16)

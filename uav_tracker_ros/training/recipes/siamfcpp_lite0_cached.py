@@ -1,34 +1,48 @@
-"""The recipe of ``siamfcpp_lite0``, read top to bottom: cache the frozen trunk's features, then train the head.
+"""The recipe of ``siamfcpp_lite0`` on a processor, read top to bottom: cache features, then learn from them.
 
-A frozen trunk makes a step of the head ten times cheaper, so features of each drawn pair are computed once and
-kept on disk as fp16. Runs on a machine without ROS: torch, NumPy, OpenCV and ONNX Runtime.
+A step from kept features is ten times cheaper: those of each drawn pair are computed once and kept on the disk as
+fp16. First the head learns, then with ``--late`` the blocks after stride 8 too. ``cache`` needs ONNX Runtime.
 
-    python -m uav_tracker_ros.training.recipes.siamfcpp_lite0 cache --data DIR --data DIR --trunk FILE.pth \
-        --out WORK --minutes 20 --seed 1
-    python -m uav_tracker_ros.training.recipes.siamfcpp_lite0 head --trunk FILE.pth --out WORK --minutes 10
+    R="python -m uav_tracker_ros.training.recipes.siamfcpp_lite0_cached"
+    $R cache --data DIR --data DIR --trunk FILE.pth --out WORK --minutes 45
+    $R learn --work WORK --trunk FILE.pth --out HEAD --minutes 16
+    $R learn --work WORK --trunk FILE.pth --out LATE --minutes 60 --late --rate 1e-3 --init HEAD/last.safetensors
+    $R export --init LATE/last.safetensors --out models
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import numpy as np
 import torch
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Generator, Tensor
 
-from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0, cell_points, decode
-from uav_tracker_ros.training import losses
+from uav_tracker_ros.errors import InputUnreadable
+from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights
+from uav_tracker_ros.trackers.siamfcpp.lite0_network import STRIDE8_BLOCK, SiamFCppLite0
+from uav_tracker_ros.training.engine import Engine, RunSettings
+from uav_tracker_ros.training.recipes.siamfcpp_lite0 import (
+    MAP_NAMES,
+    SCHEDULE,
+    STATE_NAMES,
+    Lite0Lesson,
+    lite0_loss,
+)
 from uav_tracker_ros.training.scenes import pictures
 from uav_tracker_ros.training.scenes.pairs import SOURCES, PairSampler
+from uav_tracker_ros.training.scenes.pictures import Pictures
 
 SHARD = 500  # pairs a file
+_SHARDS = 6  # in memory at a time
 _ARRAYS = ("z_fine", "z_coarse", "x_fine", "x_coarse")
 
 
@@ -102,102 +116,86 @@ def cache(options: argparse.Namespace) -> None:
         print(f"{number * SHARD} pairs", flush=True)  # noqa: T201 - a training log
 
 
-def loss_of(network: SiamFCppLite0, batch: dict[str, Tensor], points: Tensor) -> tuple[Tensor, dict[str, float]]:
-    """The loss of one batch of cached features, and what the log shows of it."""
-    state = network.head.template(batch["z_fine"], batch["z_coarse"])
-    score, overlap, distances = network.head(state, batch["x_fine"], batch["x_coarse"])
-    labels, weights = losses.cell_labels(batch["box"], points)
-    score_loss = losses.balanced_bce(score[:, 0], labels, weights)
-    chosen = labels.nonzero(as_tuple=True)
-    wanted = batch["box"][chosen[0]]
-    boxes = decode(distances).permute(0, 2, 3, 1)[chosen]
-    iou, giou = losses.paired_iou(boxes, wanted)
-    share = batch["box_weight"][chosen[0]]
-    box_loss = ((1 - giou) * share).sum() / share.sum().clamp(min=1)
-    logits = overlap[:, 0][chosen]
-    overlap_loss = (
-        torch.nn.functional.binary_cross_entropy_with_logits(logits, iou.detach().clamp(0, 1)) if len(iou) else box_loss
-    )
-    total = score_loss + 1.5 * box_loss + 0.5 * overlap_loss
-    return total, {"loss": total.item(), "score": score_loss.item(), "box": box_loss.item(), "iou": float(iou.mean())}
+class ShardSource:
+    """Cached pairs: a few shards at a time in memory, their rows in a random order of the seed."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        self.files, self.seed = sorted(folder.glob("pairs_*.npz")), seed
+        if not self.files:
+            raise InputUnreadable(f"{folder} has no pairs_*.npz; expected cached features; run the stage cache first")
+        self._block = -1
+        self._rows: dict[str, NDArray[Any]] = {}
+
+    def draw(self, index: int) -> dict[str, NDArray[Any]]:
+        """Features of both crops at both strides as fp16, box and its weight."""
+        shards = min(_SHARDS, len(self.files))
+        block, place = divmod(index, shards * SHARD)
+        if block != self._block:
+            rng = np.random.default_rng((self.seed, block))
+            loaded = [np.load(self.files[k]) for k in rng.choice(len(self.files), shards, replace=False)]
+            order = rng.permutation(sum(len(part["box"]) for part in loaded))
+            names = [*_ARRAYS, "box", "box_weight"]
+            self._rows = {name: np.concatenate([part[name] for part in loaded])[order] for name in names}
+            self._block = block
+        return {name: rows[place % len(rows)] for name, rows in self._rows.items()}
 
 
-def head(options: argparse.Namespace) -> None:
-    """Train the head on every shard there is; one cycle of the learning rate over the minutes."""
+class CachedLesson(Lite0Lesson):
+    """The head learns from cached features, and with ``late`` the blocks after stride 8 do too."""
+
+    def __init__(self, teacher: Path, judged: Pictures, *, late: bool) -> None:
+        super().__init__(teacher, judged)
+        self.late = late
+        if not late:
+            self.network.trunk.requires_grad_(requires_grad=False)
+
+    def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
+        """Floats of fp16; features have no views."""
+        return {name: values.float() for name, values in batch.items()}
+
+    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
+        """As the whole network, from stride 8 on."""
+        head = self.network.head
+        state = head.template(batch["z_fine"], self._coarse(batch, "z"))
+        return lite0_loss(head(state, batch["x_fine"], self._coarse(batch, "x")), batch, self.points)
+
+    def _coarse(self, batch: dict[str, Tensor], crop: str) -> Tensor:
+        if not self.late:
+            return batch[f"{crop}_coarse"]
+        features = batch[f"{crop}_fine"]
+        for block in list(self.network.trunk._blocks)[STRIDE8_BLOCK + 1 :]:
+            features = block(features)
+        return features
+
+
+def learn(options: argparse.Namespace) -> None:
+    """Train the head, with --late also the blocks after stride 8, until the samples or the minutes end."""
+    started = time.monotonic()
+    torch.set_num_threads(1)
     torch.manual_seed(options.seed)
-    torch.set_num_threads(options.threads)
-    network = new_network(options.trunk)
+    judged = pictures.load(options.data, split="val", frame_step=1) if options.data else Pictures()
+    lesson = CachedLesson(options.trunk, judged, late=options.late)
     if options.init:
-        network.head.load_state_dict(torch.load(options.init, weights_only=True))
-    network.head.train()
-    average = {name: value.detach().clone() for name, value in network.head.state_dict().items()}
-    optimizer = torch.optim.AdamW(network.head.parameters(), lr=options.rate, weight_decay=1e-2)
-    points, rng = cell_points(), np.random.default_rng(options.seed)
-    start, seconds, step = time.monotonic(), 60 * options.minutes, 0
-    log = csv.writer((options.out / f"head_{options.name}.csv").open("w"))
-    log.writerow(["step", "seconds", "pairs", "loss", "score", "box", "iou"])
-    while (done := (time.monotonic() - start) / seconds) < 1:
-        files = sorted(options.out.glob("pairs_*.npz"))
-        arrays = _joined([files[k] for k in rng.choice(len(files), min(options.shards, len(files)), replace=False)])
-        order = rng.permutation(len(arrays["box"]))
-        for first in range(0, len(order) - options.batch + 1, options.batch):
-            done = min(1.0, (time.monotonic() - start) / seconds)
-            warm = min(1.0, step / 100)
-            for group in optimizer.param_groups:
-                group["lr"] = options.rate * warm * (0.5 + 0.5 * np.cos(np.pi * done)) + 1e-6
-            rows = order[first : first + options.batch]
-            batch = {
-                name: torch.from_numpy(array[rows].astype(np.float32))
-                for name, array in arrays.items()
-                if name != "source"
-            }
-            total, figures = loss_of(network, batch, points)
-            optimizer.zero_grad()
-            total.backward()
-            torch.nn.utils.clip_grad_norm_(network.head.parameters(), 5.0)
-            optimizer.step()
-            step += 1
-            keep = min(0.998, step / (step + 20))
-            for name, value in network.head.state_dict().items():
-                average[name] = (
-                    average[name] * keep + value * (1 - keep) if value.is_floating_point() else value.clone()
-                )
-            if step % 50 == 0:
-                values = [
-                    step,
-                    round(time.monotonic() - start),
-                    step * options.batch,
-                    *(round(v, 4) for v in figures.values()),
-                ]
-                log.writerow(values)
-                print(*values, flush=True)  # noqa: T201 - a training log
-            if done >= 1:
-                break
-    torch.save(average, options.out / f"head_{options.name}.pt")
-    summary = {"pairs_seen": step * options.batch, "unique_pairs": len(files) * SHARD, "minutes": options.minutes}
-    (options.out / f"head_{options.name}.json").write_text(json.dumps(summary))
+        read_weights(lesson.network, options.init)
+    schedule = replace(SCHEDULE, samples=options.samples, batch=32, rate=options.rate, average=0.998)
+    settings = RunSettings("siamfcpp_lite0_cached", options.out, 60 * options.minutes, started, options.seed)
+    figures = Engine(lesson, schedule, ShardSource(options.work, options.seed), settings).run()
+    print(json.dumps(figures))  # noqa: T201 - a command
 
 
 def export(options: argparse.Namespace) -> None:
     """Write the two graphs that run at flight time."""
-    network = new_network(options.trunk)
-    network.head.load_state_dict(torch.load(options.init, weights_only=True))
-    network.eval()
+    network = cast(SiamFCppLite0, read_weights(SiamFCppLite0(), options.init))
     options.out.mkdir(parents=True, exist_ok=True)
     template = torch.zeros(1, 128, 128, 3, dtype=torch.uint8)
     search = torch.zeros(1, 256, 256, 3, dtype=torch.uint8)
     state = network.template(template)
-    names = ["template_coarse", "template_kernel", "template_fine"]
+    names = list(STATE_NAMES)
     file = options.out / "siamfcpp_lite0.template.onnx"
     _write_graph(network, network.template, (template,), file, (["crop"], names))
     file = options.out / "siamfcpp_lite0.track.onnx"
-    outputs = ["score", "overlap", "boxes"]
+    outputs = list(MAP_NAMES)
     _write_graph(network, lambda crop, *z: network.track(crop, z), (search, *state), file, (["crop", *names], outputs))
-
-
-def _joined(files: list[Path]) -> dict[str, np.ndarray]:
-    loaded = [np.load(file) for file in files]
-    return {name: np.concatenate([part[name] for part in loaded]) for name in loaded[0].files}
 
 
 def main() -> None:
@@ -207,20 +205,22 @@ def main() -> None:
     first = stages.add_parser("cache", help="draw pairs and keep the trunk's features")
     first.add_argument("--data", type=Path, action="append", required=True)
     first.set_defaults(run=cache)
-    second = stages.add_parser("head", help="train the head from the features")
-    second.add_argument("--batch", type=int, default=32)
+    first.add_argument("--out", type=Path, required=True, help="folder of the features")
+    second = stages.add_parser("learn", help="train from the features; an interrupted run in --out goes on")
+    second.add_argument("--work", type=Path, required=True, help="folder of the features")
+    second.add_argument("--data", type=Path, action="append", default=[], help="folders whose val clips judge")
+    second.add_argument("--out", type=Path, required=True, help="folder of state, log and weights")
+    second.add_argument("--samples", type=int, default=100_000, help="length of the whole schedule")
     second.add_argument("--rate", type=float, default=2e-3)
-    second.add_argument("--threads", type=int, default=1)
-    second.add_argument("--shards", type=int, default=12, help="shards in memory at a time")
-    second.add_argument("--init", type=Path, help="head weights to go on from")
-    second.add_argument("--name", default="last")
-    second.set_defaults(run=head)
+    second.add_argument("--late", action="store_true", help="train the blocks after stride 8 too")
+    second.add_argument("--init", type=Path, help="weights (.safetensors) to go on from")
+    second.set_defaults(run=learn)
     third = stages.add_parser("export", help="write the ONNX graphs")
-    third.add_argument("--init", type=Path, required=True, help="head weights")
+    third.add_argument("--init", type=Path, required=True, help="weights (.safetensors)")
+    third.add_argument("--out", type=Path, required=True, help="folder of the graphs")
     third.set_defaults(run=export)
-    for stage in (first, second, third):
+    for stage in (first, second):
         stage.add_argument("--trunk", type=Path, required=True, help="EfficientNet-Lite0 ImageNet weights")
-        stage.add_argument("--out", type=Path, required=True, help="folder of features and weights")
         stage.add_argument("--minutes", type=float, default=1.0)
         stage.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()

@@ -30,7 +30,6 @@ from visualization_msgs.msg import MarkerArray
 from uav_tracker_ros.errors import InvalidImage, OutputUnwritable
 from uav_tracker_ros.following.settings import setting
 from uav_tracker_ros.msg import FollowState, TrackedTarget
-from uav_tracker_ros.nodes import conversions
 from uav_tracker_ros.nodes.diagnostics import Diagnostics, Health
 from uav_tracker_ros.nodes.image_settings import ImageSettings
 from uav_tracker_ros.nodes.node_main import reporting, run
@@ -166,6 +165,8 @@ class RecorderNode(LifecycleNode):
         return super().on_activate(state)
 
     def _write_image(self, topic: str, message: ImageMessage | CompressedImage) -> None:
+        from uav_tracker_ros.nodes import conversions  # OpenCV: 40 MB that a record without images does not need
+
         try:
             if isinstance(message, ImageMessage):
                 image = conversions.image_from_message(message)

@@ -2,12 +2,15 @@
 
 import importlib.util
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 
-from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing  # noqa: E402 - after the check for torch
+from safetensors.torch import save_file  # noqa: E402 - after the check for torch
+
+from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, ModelFileMissing  # noqa: E402 - after the check for torch
 from uav_tracker_ros.trackers.dsatrack.graphs import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
@@ -16,6 +19,7 @@ from uav_tracker_ros.training.dsatrack_weights import (  # noqa: E402
     load_trunk,
     read_row,
     resized_positions,
+    start_from,
 )
 
 TWELVE = Row("twelve", 64, tuple(range(1, 13)), ((3, 172), (6, 153), (9, 134)), head_channels=16)
@@ -112,6 +116,26 @@ def test_files_that_are_no_row_s_are_refused(tmp_path) -> None:
         read_row(tmp_path / "text.safetensors")
     with pytest.raises(ModelFileMissing, match="give another file"):
         read_row(tmp_path / "none.safetensors")
+
+
+def test_a_row_starts_from_a_vision_transformer_or_a_larger_row(tmp_path, monkeypatch) -> None:
+    monkeypatch.setitem(ROWS, "twelve", TWELVE)
+    save_file(vision_transformer(), tmp_path / "vit.safetensors")
+    torch.manual_seed(0)
+    teacher = DsaTrack(TWELVE)
+    write_weights(teacher, tmp_path / "twelve.safetensors")
+    student = DsaTrack(SEVEN)
+    assert start_from(student, tmp_path / "vit.safetensors") == "a vision transformer"
+    assert start_from(student, tmp_path / "twelve.safetensors") == "blocks 1, 2, 3, 4, 5, 11, 12 of twelve"
+    own, theirs = student.backbone.blocks[6].mlp.fc1.weight, teacher.backbone.blocks[11].mlp.fc1.weight
+    assert torch.allclose(own, theirs, atol=1e-3)
+    assert start_from(DsaTrack(TWELVE), tmp_path / "twelve.safetensors") == ""  # its own: loaded as a whole
+
+
+@pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
+def test_timm_s_weights_need_timm() -> None:
+    with pytest.raises(BackendUnavailable, match="a torchvision that matches torch"):
+        start_from(DsaTrack(SEVEN), Path("timm:vit_tiny_patch16_224"))
 
 
 @pytest.mark.skipif(importlib.util.find_spec("timm") is None, reason="timm needs a torchvision that matches torch")

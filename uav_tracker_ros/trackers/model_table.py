@@ -47,6 +47,7 @@ class TableRow:
     files: tuple[ModelFile, ...] = ()
     folder: Literal["models", "peers"] = "models"
     needs_weights: bool = False
+    weights_from: str = ""  # where absent weights would come from
     licence: str | None = None
     backends: tuple[str, ...] = ()
     dev: DevScores | None = None

@@ -205,7 +205,8 @@ def _missing(name: str, models_dir: Path | None, peers_dir: Path | None) -> str:
     """Why the tracker cannot be created, in words; empty if it can."""
     row = _row(name, models_dir)
     if row.needs_weights and not row.files:
-        return "its weights are not part of this release"
+        source = f" ({row.weights_from})" if row.weights_from else ""
+        return f"its weights are not part of this release{source}"
     if row.files:
         try:
             folder = _folder(row, models_dir, peers_dir)

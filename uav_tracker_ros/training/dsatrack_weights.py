@@ -10,13 +10,45 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
-from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing
+from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, ModelFileMissing
 from uav_tracker_ros.trackers.dsatrack.graphs import COUNTER, read_weights
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
-from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SLOT
+from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SLOT, Row
 
 _UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.", "pos_embed")
+_TIMM = "timm:"
 _SHOWN = 4  # names in a message
+
+
+def start_from(network: DsaTrack, file: Path) -> str:
+    """Start a row from a plain vision transformer or a larger row.
+
+    Args:
+        network: gets the weights.
+        file: ``timm:NAME`` (downloads where timm is installed), or a .safetensors file.
+
+    Returns:
+        What was found, in words; empty where the file is neither of the two.
+
+    Raises:
+        BackendUnavailable: timm is asked for and cannot be imported.
+        ModelFileMissing: no such file.
+        ModelFileDamaged: not safetensors, or a transformer or row that does not fit.
+    """
+    if str(file).startswith(_TIMM):
+        load_trunk(network.backbone, _timm(str(file)[len(_TIMM) :]))
+        return f"the vision transformer {file}"
+    shapes = _shapes(file)
+    if "pos_embed" in shapes:
+        from safetensors.torch import load_file
+
+        load_trunk(network.backbone, load_file(file))
+        return "a vision transformer"
+    larger = _row_of(shapes)
+    if larger is None or larger.layers == network.row.layers:
+        return ""
+    load_teacher(network, read_row(file))
+    return f"blocks {', '.join(map(str, network.row.layers))} of {larger.name}"
 
 
 def read_row(file: Path) -> DsaTrack:
@@ -26,13 +58,17 @@ def read_row(file: Path) -> DsaTrack:
         ModelFileMissing: no such file.
         ModelFileDamaged: not safetensors, or no row's weights.
     """
-    if not file.is_file():
-        raise ModelFileMissing(f"{file} is not there; expected trained weights of a row; give another file")
-    try:
-        with safetensors.safe_open(file, framework="np") as content:
-            shapes = {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error
+    shapes = _shapes(file)
+    row = _row_of(shapes)
+    if row is None:
+        raise ModelFileDamaged(
+            f"{file.name} holds {len(shapes)} arrays that are no row's; expected whole weights of {', '.join(ROWS)}; "
+            "give such a file"
+        )
+    return read_weights(DsaTrack(row), file)
+
+
+def _row_of(shapes: Mapping[str, tuple[int, ...]]) -> Row | None:
     found = {name: shape for name, shape in shapes.items() if not name.endswith(COUNTER)}
     size = found.get("backbone.norm.weight"), sum(name.endswith("norm1.weight") for name in found)
     for row in ROWS.values():
@@ -41,11 +77,30 @@ def read_row(file: Path) -> DsaTrack:
         with torch.device("meta"):
             state = DsaTrack(row).state_dict()
         if found == {name: tuple(value.shape) for name, value in state.items() if not name.endswith(COUNTER)}:
-            return read_weights(DsaTrack(row), file)
-    raise ModelFileDamaged(
-        f"{file.name} holds {len(shapes)} arrays that are no row's; expected whole weights of {', '.join(ROWS)}; "
-        "give such a file"
-    )
+            return row
+    return None
+
+
+def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    if not file.is_file():
+        raise ModelFileMissing(f"{file} is not there; expected trained weights; give another file")
+    try:
+        with safetensors.safe_open(file, framework="np") as content:
+            return {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error
+
+
+def _timm(name: str) -> dict[str, Tensor]:
+    try:
+        import timm  # type: ignore[import-not-found]
+    except (ImportError, RuntimeError) as error:
+        raise BackendUnavailable(
+            f"timm cannot be imported ({error}); --init {_TIMM}{name} needs it and a torchvision that matches torch; "
+            "pip install timm, or give a state dict as .safetensors"
+        ) from error
+    state: dict[str, Tensor] = timm.create_model(name, pretrained=True).state_dict()
+    return state
 
 
 def load_trunk(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:

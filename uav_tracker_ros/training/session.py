@@ -15,11 +15,12 @@ import torch
 from torch import nn
 
 from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
+from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
-from uav_tracker_ros.training.dsatrack_weights import read_row
+from uav_tracker_ros.training.dsatrack_weights import read_row, start_from
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.options import TrainOptions
@@ -169,6 +170,9 @@ def _device(asked: str) -> str:
 def _start_from(student: nn.Module, file: Path) -> None:
     """Weights of the whole network, or of its trunk alone where the file's names are the trunk's."""
     checkpoint.join_pieces(file.parent)
+    if isinstance(student, DsaTrack) and (origin := start_from(student, file)):
+        print(f"starts from {file.name}: {origin}", file=sys.stderr)  # noqa: T201
+        return
     parts = (getattr(student, name, None) for name in ("trunk", "backbone"))
     targets = [student, *(part for part in parts if isinstance(part, nn.Module))]
     for target in reversed(targets):

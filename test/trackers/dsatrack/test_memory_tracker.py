@@ -10,6 +10,8 @@ import pytest
 
 from uav_tracker_ros.errors import InvalidBox, InvalidImage, ModelFileMissing, NotInitialized
 from uav_tracker_ros.geometry import Box
+from uav_tracker_ros.nodes.launch_options import LaunchOptions
+from uav_tracker_ros.nodes.variants import variant_layers
 from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.contract import Probing, Settling
 from uav_tracker_ros.trackers.dsatrack.memory import PUBLISHED, MemorySettings
@@ -251,8 +253,14 @@ def test_a_row_without_weights_says_so(name: str) -> None:
     assert row.params is not None
     if not row.message:
         pytest.skip(f"{name} has weights")
-    with pytest.raises(ModelFileMissing, match=f"{name}: .*weights.*models.* lists what is there"):
+    with pytest.raises(ModelFileMissing, match=f"{name}: .*weights.*docs/dsatrack.md.*lists what is there"):
         registry.create(name)
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_every_row_is_a_variant_at_launch(name: str) -> None:
+    layers = variant_layers(LaunchOptions(variant=name))
+    assert layers[-1].parameters == (("tracker.name", name),)
 
 
 def test_whole_tracker_on_the_torch_backend(torch, small_network) -> None:

@@ -28,6 +28,8 @@ from uav_tracker_ros.evaluation.summary import (
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+_FILE_WIDTH = 160  # columns, where no terminal says its own: nothing is cut
+
 
 @dataclass(frozen=True)
 class Report:
@@ -72,12 +74,12 @@ class Report:
             notes.append(f"Latency-aware: each frame is judged by the newest box that was ready; updates {took}.")
         shared = f", {self.workers} workers sharing the machine" if self.workers > 1 else ""
         notes.append(
-            f"fps: whole updates, decoding left out{shared}. rob: share of frames with IoU > 0. loss: times that IoU "
-            "fell to 0."
+            f"robust: share of frames with IoU > 0; losses: times that it fell to 0; fps: whole updates, decoding left "
+            f"out{shared}."
         )
         notes.append(
-            "AUROC: how well confidence tells IoU < 0.1 or an absent target (raw: the score itself). ECE: its error as "
-            "a probability of IoU >= 0.5. false: seconds of TRACKING on a lost target."
+            "AUROC: how well confidence tells IoU < 0.1 or an absent target (raw: the score itself); ECE: its error as "
+            "a probability of IoU >= 0.5; false follow: TRACKING said of a lost target."
         )
         return notes
 
@@ -152,15 +154,10 @@ def _save(file: Path, figure: Figure) -> Path:
 def print_report(report: Report, files: list[Path], to: Any) -> None:
     """The tables for people."""
     console = Console(file=to, highlight=False)
-    table = _table("tracker", "AUC", "P20", "norm", "rob", "loss", "fps", "AUROC", "raw", "ECE", "false")
-    for each in report.ranked:
-        means = [each.mean(name) for name in ("success_auc", "precision_20px", "normalized_precision", "robustness")]
-        told = [_cell(value, ".3f") for value in (each.honest.auroc, each.score_auroc, each.honest.ece)]
-        seconds = f"{each.honest.false_follow_s:.1f}"
-        table.add_row(
-            each.name, *(_cell(mean, ".3f") for mean in means), str(each.losses), _cell(each.fps, ".0f"), *told, seconds
-        )
-    console.print(table)
+    if not console.is_terminal:
+        console.width = _FILE_WIDTH
+    console.print(_scores(report.ranked))
+    console.print(_confidence(report.ranked))
     if any(each.attributes for each in report.trackers):
         console.print(_attributes(report.ranked))
     for note in report.footnotes:
@@ -168,16 +165,33 @@ def print_report(report: Report, files: list[Path], to: Any) -> None:
     console.print("wrote " + ", ".join(str(file) for file in files), soft_wrap=True)
 
 
+def _scores(trackers: list[TrackerSummary]) -> Table:
+    table = _table("tracker", "AUC", "P20", "norm. P", "robust", "losses", "fps")
+    for each in trackers:
+        means = [each.mean(name) for name in ("success_auc", "precision_20px", "normalized_precision", "robustness")]
+        table.add_row(each.name, *(_cell(mean, ".3f") for mean in means), str(each.losses), _cell(each.fps, ".0f"))
+    return table
+
+
+def _confidence(trackers: list[TrackerSummary]) -> Table:
+    table = _table("confidence of", "AUROC", "raw AUROC", "ECE", "lost frames", "false follow s", "longest s")
+    for each in trackers:
+        honest = each.honest
+        told = [_cell(value, ".3f") for value in (honest.auroc, each.score_auroc, honest.ece)]
+        seconds = [f"{value:.1f}" for value in (honest.false_follow_s, honest.longest_false_follow_s)]
+        table.add_row(each.name, *told, str(honest.lost_frames), *seconds)
+    return table
+
+
 def _cell(value: float, form: str) -> str:
     return format(value, form) if math.isfinite(value) else ""
 
 
 def _attributes(trackers: list[TrackerSummary]) -> Table:
-    """Success AUC by attribute; the number of sequences in the title of its column."""
-    counts = trackers[0].attributes
-    table = _table("AUC of", *(f"{name} ({count})" for name, count in counts.items()))
-    for each in trackers:
-        table.add_row(each.name, *(f"{each.mean('success_auc', name):.3f}" for name in counts))
+    """Success AUC, a line an attribute, with its number of sequences."""
+    table = _table("AUC of", "sequences", *(each.name for each in trackers))
+    for name, count in trackers[0].attributes.items():
+        table.add_row(name, str(count), *(_cell(each.mean("success_auc", name), ".3f") for each in trackers))
     return table
 
 

@@ -60,7 +60,7 @@ def test_a_record_in_the_making_has_another_name_and_is_readable(tmp_path):
     file.close()
     assert path.exists()
     assert not part.exists()
-    assert file.messages == 200
+    assert file.messages == {TOPIC: 200}
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.77, 0.99])

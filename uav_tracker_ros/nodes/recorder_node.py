@@ -181,7 +181,7 @@ class RecorderNode(LifecycleNode):
             file.close()
 
     def _health(self) -> Health:
-        values = {file.path.name: file.messages for file in self._files}
+        values = {topic: count for file in self._files for topic, count in file.messages.items()}
         return Health(self._problem, bool(self._problem), values)
 
 

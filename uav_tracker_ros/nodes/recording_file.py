@@ -107,9 +107,9 @@ class RecordingFile:
             ) from error
 
     @property
-    def messages(self) -> int:
-        """How many were written."""
-        return sum(self._numbers.values())
+    def messages(self) -> dict[str, int]:
+        """How many were written of each topic."""
+        return {topic: self._numbers.get(channel, 0) for topic, channel in self._channels.items()}
 
     def close(self) -> None:
         """Finish the file and give it its final name; an empty record leaves no file."""

@@ -86,6 +86,7 @@ class FollowSession:
         self._runner = Runner(process_table(plan.options), log_dir)
         self._started = math.nan
         self._shown = -math.inf
+        self._said: set[str] = set()
 
     def fly(self) -> FlightResult:
         """Start, select, engage, follow, hold, stop.
@@ -253,11 +254,19 @@ class FollowSession:
         """Show the status; raise when a process has ended."""
         for name, code in self._runner.poll().items():
             words = last_words(self._runner.log_file(name))
+            if name == "recorder":  # a flight goes on when nobody writes it down
+                self._say_once(f"not recorded: the recorder ended with {code}: {words}")
+                continue
             raise UavTrackerError(f"{name} ended with {code}: {words}")
         now = time.monotonic()
         if now - self._shown >= SHOW_PERIOD_S:
             self._shown = now
             self._status.show(self._recorder.status(self._plan.seconds))
+
+    def _say_once(self, text: str) -> None:
+        if text not in self._said:
+            self._said.add(text)
+            self._status.say(text)
 
 
 def last_words(log: Path) -> str:

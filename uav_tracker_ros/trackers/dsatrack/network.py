@@ -152,7 +152,7 @@ class Backbone(nn.Module):
             keys.append(k)
             values.append(v)
             if len(keys) < len(self.blocks):
-                z = block.finish(z, torch.softmax(q @ k.transpose(2, 3), -1) @ v)
+                z = block.finish(z, torch.softmax(_logits(q, k), -1) @ v)
         return torch.stack(keys, 1), torch.stack(values, 1)
 
     def search(self, x: Tensor, keys: Tensor, values: Tensor) -> Pass:
@@ -161,12 +161,12 @@ class Backbone(nn.Module):
         kept, gaps, hidden = [], [], [x]
         for index, block in enumerate(self.blocks):
             q, k, v = block.attn.split(block.norm1(x))
-            cross = q @ keys[:, index].transpose(2, 3)
+            cross = _logits(q, keys[:, index])
             if index in self.keep:
                 cross, valid, gap = self._semantic(index, q, keys[:, index], cross, valid)
                 kept.append(valid)
                 gaps.append(gap)
-            weights = self._weights(cross, self._applied(valid), q @ k.transpose(2, 3), training=self.training)
+            weights = self._weights(cross, self._applied(valid), _logits(q, k), training=self.training)
             x = block.finish(x, weights @ torch.cat([values[:, index], v], 2))
             hidden.append(x)
         mass = weights[..., : keys.shape[3]].sum(-1).mean(1)
@@ -205,7 +205,7 @@ class Backbone(nn.Module):
         q_z, k_z, _ = block.attn.split(block.norm1(z))
         q_x, k_x, _ = block.attn.split(block.norm1(x))
         probes, nodes = (q_x, k_z) if self.form.attention == "hybrid" else (k_x, q_z)
-        return block.attn.dsa(probes, nodes, probes @ nodes.transpose(2, 3), None).relevance
+        return block.attn.dsa(probes, nodes, _logits(probes, nodes), None).relevance
 
     def _pair(
         self, index: int, z: Tensor, x: Tensor, valid: Tensor | None
@@ -214,16 +214,16 @@ class Backbone(nn.Module):
         block, joint, n = self.blocks[index], self.form.attention == "joint", int(z.shape[1])
         q, k, v = block.attn.split(block.norm1(torch.cat([z, x], 1)))
         (q_z, q_x), (k_z, k_x) = (part.split([n, SEARCH_TOKENS], 2) for part in (q, k))
-        cross, gap = q_x @ k_z.transpose(2, 3), None
-        back = q_z @ k_x.transpose(2, 3) if joint else None
+        cross, gap = _logits(q_x, k_z), None
+        back = _logits(q_z, k_x) if joint else None
         if index in self.keep and back is None:
             cross, valid, gap = self._semantic(index, q_x, k_z, cross, valid)
         elif index in self.keep and back is not None:  # the authors' program ranks by what template rows look at
             _, valid, gap = self._semantic(index, k_x, q_z, back.transpose(2, 3), valid)
         policy = self._applied(valid)
-        weights = self._weights(cross, policy, q_x @ k_x.transpose(2, 3), training=self.training)
+        weights = self._weights(cross, policy, _logits(q_x, k_x), training=self.training)
         policy = policy if self.form.eliminate == "both" else None
-        own = self._weights(q_z @ k_z.transpose(2, 3), policy, back, training=self.training)
+        own = self._weights(_logits(q_z, k_z), policy, back, training=self.training)
         attended = own @ (v if joint else v[:, :, :n])
         mass = weights[..., :n].sum(-1).mean(1)
         return block.finish(z, attended), block.finish(x, weights @ v), valid, gap, mass
@@ -310,6 +310,12 @@ class DsaTrack(nn.Module):
 
     def _remembered(self, z: Tensor) -> tuple[Tensor, ...]:
         return (z, *self.backbone.remember(z)) if self.form.cached else (z,)
+
+
+def _logits(queries: Tensor, keys: Tensor) -> Tensor:
+    """(B, h, N, 64), (B, h, M, 64) -> (B, h, N, M), in full precision where the rest is trained in half."""
+    with torch.autocast(queries.device.type, enabled=False):
+        return queries.float() @ keys.float().transpose(2, 3)
 
 
 def keep_best(score: Tensor, valid: Tensor | None, count: int) -> Tensor:

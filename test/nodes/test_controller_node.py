@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import rclpy
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor
+from rclpy.time import Time
 from sensor_msgs.msg import CameraInfo
 from std_msgs.msg import Empty
 from uav_tracker_ros.msg import TrackedTarget
@@ -31,6 +32,7 @@ from recording_gate import RecordingGate
 pytestmark = pytest.mark.dds
 CAMERA = Intrinsics.from_hfov(640, 480, 1.2217)
 DEADLINE_S = 20.0
+PARAMETERS = ("gate.socket:=unused", "follow.allow_engage:=true", "ground_station.video_delay:=0.3")
 
 
 class Rig:
@@ -38,7 +40,8 @@ class Rig:
 
     def __init__(self, domain_id: int) -> None:
         rclpy.init(
-            args=["--ros-args", "-p", "gate.socket:=unused", "-p", "follow.allow_engage:=true"], domain_id=domain_id
+            args=["--ros-args", *(word for value in PARAMETERS for word in ("-p", value))],
+            domain_id=domain_id,
         )
         self.node = controller_node.ControllerNode()
         self.executor = MultiThreadedExecutor(num_threads=controller_node.THREADS)
@@ -142,7 +145,8 @@ def test_a_ground_station_selects_and_sees_the_box(rig):
     calls = []
 
     def answer(request, response):
-        calls.append((request.center_x, request.center_y, request.size_x, request.size_y))
+        ago = rig.client.node.get_clock().now() - Time.from_msg(request.stamp)
+        calls.append((request.center_x, request.center_y, request.size_x, request.size_y, ago.nanoseconds * 1e-9))
         response.accepted = True
         return response
 
@@ -156,7 +160,8 @@ def test_a_ground_station_selects_and_sees_the_box(rig):
         return bool(calls)
 
     rig.until(asked, "the selection did not reach the tracker")
-    assert calls[0] == (200.0, 300.0, 80.0, 120.0)
+    assert calls[0][:4] == (200.0, 300.0, 80.0, 120.0)
+    assert 0.3 <= calls[0][4] < 0.3 + DEADLINE_S  # s ago: the delay of the operator's video, and of this call
     assert rig.client.phase not in (FollowPhase.ENGAGING, FollowPhase.FOLLOWING)
 
 

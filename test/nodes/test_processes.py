@@ -81,6 +81,11 @@ def test_ground_stations_see_a_camera_unless_told_otherwise():
     assert "--camera" not in row(LaunchOptions(camera_component=False), "gate").arguments
 
 
+def test_the_delay_of_the_operators_video_reaches_the_controller():
+    parameters = dict(row(LaunchOptions(video_delay=0.25), "controller").parameters)
+    assert parameters["ground_station.video_delay"] == 0.25
+
+
 def test_limits_of_controller_and_gate_are_one_number():
     options = LaunchOptions(max_speed=3.5)
     assert dict(row(options, "controller").parameters)["follow.max_speed"] == 3.5

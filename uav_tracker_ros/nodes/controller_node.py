@@ -34,7 +34,7 @@ from uav_tracker_ros.nodes.controller_outputs import ControllerOutputs
 from uav_tracker_ros.nodes.conversions import intrinsics_from_camera_info
 from uav_tracker_ros.nodes.diagnostics import Diagnostics
 from uav_tracker_ros.nodes.goal_server import GoalServer
-from uav_tracker_ros.nodes.ground_station import GroundStation, target_status
+from uav_tracker_ros.nodes.ground_station import GroundStation, GroundStationSettings, target_status
 from uav_tracker_ros.nodes.node_main import reporting, run
 from uav_tracker_ros.nodes.parameters import declare
 from uav_tracker_ros.nodes.qos import JOURNAL, JOURNAL_TOPIC
@@ -73,7 +73,7 @@ class ControllerNode(LifecycleNode):
         self._outputs = ControllerOutputs(self, self.settings, settings_sha256(self.settings))
         self._journal = self.create_publisher(String, JOURNAL_TOPIC, JOURNAL)
         self._goals = GoalServer(self, self, self._lock)
-        self._ground_station = GroundStation(self)
+        self._ground_station = GroundStation(self, declare(self, "ground_station", GroundStationSettings))
         self._diagnostics = Diagnostics(self, lambda: self._health.read(self._outputs.newest_state, self._gate))
         self._listen()
         self._fault("NO_INTRINSICS", "no camera_info yet; start the camera or publish it", active=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 from rclpy.callback_groups import MutuallyExclusiveCallbackGroup
+from rclpy.duration import Duration
 from rclpy.node import Node
 from std_srvs.srv import Trigger
 
 from uav_tracker_ros.following.report import TargetMeasurement
+from uav_tracker_ros.following.settings import setting
 from uav_tracker_ros.geometry import Intrinsics, TargetState
 from uav_tracker_ros.srv import SelectTarget
 from uav_tracker_ros.vehicle.camera_tracking import PictureBox, TargetRequest, TargetStatus
@@ -17,14 +20,29 @@ from uav_tracker_ros.vehicle.camera_tracking import PictureBox, TargetRequest, T
 STATUS_PERIOD_S = 0.1
 
 
+@dataclass(frozen=True)
+class GroundStationSettings:
+    """What is known of the operator's screen (ROS parameters ``ground_station.*``)."""
+
+    video_delay: float = setting(
+        0.0,
+        "from exposure to the ground station's screen; its operator means the image of so long ago. 0: the newest",
+        unit="s",
+        low=0,
+        high=1.5,
+    )
+
+
 class GroundStation:
     """Asks the tracker without waiting for it; the answer goes to the log, the box to the ground station.
 
     Args:
         node: gets the clients.
+        settings: of the operator's screen.
     """
 
-    def __init__(self, node: Node) -> None:
+    def __init__(self, node: Node, settings: GroundStationSettings) -> None:
+        self._node, self._settings = node, settings
         self._logger = node.get_logger()
         group = MutuallyExclusiveCallbackGroup()
         self._select = node.create_client(SelectTarget, "select_target", callback_group=group)
@@ -51,6 +69,9 @@ class GroundStation:
                 self._logger.warning("a ground station selects, but there is no camera_info yet; select again")
                 return
             client, message = self._select, selection(request.box, intrinsics)
+            if self._settings.video_delay > 0:
+                seen = self._node.get_clock().now() - Duration(seconds=self._settings.video_delay)
+                message.stamp = seen.to_msg()
         if not client.service_is_ready():
             self._logger.warning("a ground station selects, but no tracker answers; start it and select again")
             return
@@ -69,7 +90,7 @@ class GroundStation:
 
 
 def selection(box: PictureBox, intrinsics: Intrinsics) -> SelectTarget.Request:
-    """The tracker's call for a box in shares of the picture, on the newest image: MAVLink tells no stamp."""
+    """The tracker's call for a box in shares of the picture; without a stamp, for MAVLink tells none."""
     width, height = intrinsics.width, intrinsics.height
     return SelectTarget.Request(
         center_x=(box.left + box.right) / 2 * width,

@@ -36,6 +36,13 @@ class LaunchOptions:
     camera_component: bool = setting(
         True, "ground stations see a MAVLink camera (component 100) and may select the target on its picture"
     )
+    video_delay: float = setting(
+        0.0,
+        "from exposure to the ground station's screen: a selection there means the image of so long ago",
+        unit="s",
+        low=0,
+        high=1.5,
+    )
     namespace: str = setting("", "namespace of all nodes, one a vehicle")
     use_sim_time: bool = setting(False, "nodes take stamps from /clock; the control loop never does")
     log_level: str = setting("info", "least severe message that is shown", choices=LOG_LEVELS)

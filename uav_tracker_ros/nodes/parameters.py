@@ -19,7 +19,7 @@ from rclpy.parameter import Parameter
 from uav_tracker_ros.errors import InvalidParameter, UavTrackerError, unknown_name
 
 # One parameter file serves all nodes (top key /**), so each node meets the others' names.
-GROUPS = ("follow", "tracker", "camera", "simulation", "gate", "record", "qos_overrides")
+GROUPS = ("follow", "tracker", "camera", "simulation", "gate", "ground_station", "record", "qos_overrides")
 TOP_LEVEL = ("autostart", "use_sim_time", "image_transport", "image_qos")
 
 T = TypeVar("T")

@@ -178,7 +178,7 @@ def _controller(options: LaunchOptions, files: tuple[str, ...], settings: Follow
     parameters: list[tuple[str, Value]] = [
         (f"follow.{name}", getattr(settings, name)) for name in FOLLOW_NAMES if getattr(options, name) is not None
     ]
-    parameters.append(("gate.socket", gate_socket(options)))
+    parameters += [("gate.socket", gate_socket(options)), ("ground_station.video_delay", options.video_delay)]
     return _node(options, "controller", executable="controller_node", files=files, parameters=parameters)
 
 

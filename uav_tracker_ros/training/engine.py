@@ -74,6 +74,7 @@ class Engine:
         # its workers are forks: before anything touches the GPU
         self.replay = Replay(source, ring, self.device, self.ranks, seed=settings.seed, step=self.step,
                              position=int(state.get("position", 0)))  # fmt: skip
+        self._fetched: dict[str, Tensor] | None = None
         self._module = self._place(cast(nn.Module, lesson), state)
         self.optimizer = self._optimizer(state)
         self.average: dict[str, Tensor] = {
@@ -106,6 +107,8 @@ class Engine:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
+        if self.ranks.first:
+            self._write_log({})
         self._save(position)
         figures = self._judge()
         self._save(position)
@@ -120,11 +123,14 @@ class Engine:
         torch.manual_seed(number)
         generator = torch.Generator(self.device).manual_seed(number)
         with torch.no_grad():
-            batch = self.lesson.prepare(self.replay.batch(self.step), generator)
+            stored = self._fetched if self._fetched is not None else self.replay.batch(self.step)
+            batch = self.lesson.prepare(stored, generator)
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.settings.bf16):
             loss, figures = wrapped(batch)
         self.optimizer.zero_grad(set_to_none=True)
         loss.backward()
+        # while the GPU is busy with that
+        self._fetched = self.replay.batch(self.step + 1) if self.step + 1 < schedule.steps else None
         norm = nn.utils.clip_grad_norm_(self._module.parameters(), schedule.clip, error_if_nonfinite=False)
         if torch.isfinite(norm):  # a broken batch teaches nothing
             self.optimizer.step()
@@ -187,7 +193,7 @@ class Engine:
     def _judge_if_due(self) -> None:
         since = time.monotonic() - self._judged
         fits = self._time_left() > 3 * self._judging + _LEAST_RESERVE
-        if self.ranks.any(since >= self._judging / _JUDGED_SHARE and fits, self.device):
+        if since >= self._judging / _JUDGED_SHARE and fits:
             self._judge()
 
     def _judge(self) -> dict[str, float]:

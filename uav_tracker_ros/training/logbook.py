@@ -51,16 +51,23 @@ class Logbook:
         return time.monotonic() - self._last >= _EVERY
 
     def write(self, step: int, samples: int, of: int, extra: dict[str, float]) -> None:
-        """A row: means since the last one, and figures of now."""
+        """A row: means since the last one, and figures of now; a second one of the same step adds to the first."""
         seconds = time.monotonic() - self._last
         rate = (step - self._last_step) * (samples / max(step, 1)) / max(seconds, 1e-9)
         means = {name: value / max(self._count, 1) for name, value in self._sums.items()}
-        row = {"step": float(step), "samples": float(samples), "rate": rate, **means, **extra}
-        self.rows.append({name: float(f"{value:.5g}") if name != "step" else value for name, value in row.items()})
+        figures = {**means, **extra}
+        row = {"step": float(step), "samples": float(samples), **({"rate": rate} if rate else {}), **figures}
+        rounded = {
+            name: float(f"{value:.5g}") if name not in ("step", "samples") else value for name, value in row.items()
+        }
+        if self.rows and self.rows[-1]["step"] == step:
+            self.rows[-1].update(rounded)
+        else:
+            self.rows.append(rounded)
         self._sums, self._count, self._last, self._last_step = {}, 0, time.monotonic(), step
-        left = (of - samples) / max(rate, 1e-9) / 60
-        figures = "  ".join(f"{name} {value:.4g}" for name, value in {**means, **extra}.items())
-        print(f"{samples}/{of}  {rate:.1f}/s  {left:.0f} min left  {figures}", file=sys.stderr, flush=True)  # noqa: T201
+        pace = f"{rate:.1f}/s, {(of - samples) / rate / 60:.0f} min left  " if rate else ""
+        text = "  ".join(f"{name} {value:.4g}" for name, value in figures.items())
+        print(f"{samples}/{of}  {pace}{text}", file=sys.stderr, flush=True)  # noqa: T201
 
     def save(self) -> None:
         """The CSV and its picture, each whole."""

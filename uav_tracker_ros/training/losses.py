@@ -70,7 +70,7 @@ def inside_labels(boxes: Tensor, points: Tensor) -> tuple[Tensor, Tensor]:
 
 def excess_bce(logits: Tensor, wanted: Tensor) -> Tensor:
     """Cross-entropy against probabilities, without what even a perfect answer costs; one number an entry."""
-    entropy = F.binary_cross_entropy(wanted, wanted, reduction="none")
+    entropy = -torch.xlogy(wanted, wanted) - torch.xlogy(1 - wanted, 1 - wanted)
     return F.binary_cross_entropy_with_logits(logits, wanted, reduction="none") - entropy
 
 

@@ -14,9 +14,11 @@ import math
 import time
 from dataclasses import dataclass
 from types import TracebackType
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from uav_tracker_ros.training.feeding import Feeder
@@ -78,7 +80,7 @@ class Replay:
         self.waited += time.monotonic() - start
         rng = np.random.default_rng((self._seed, self._ranks.rank, step))
         filled = min(self._filled, self._capacity)
-        rows = torch.from_numpy(rng.permutation(filled)[: self._batch]).to(self._device)
+        rows = self._upload(rng.permutation(filled)[: self._batch])
         return {name: values[rows] for name, values in self._rows.items()}
 
     def close(self) -> None:
@@ -123,7 +125,14 @@ class Replay:
                 kind = torch.from_numpy(np.empty(0, value.dtype)).dtype
                 self._rows[name] = torch.zeros((self._capacity, *value.shape), dtype=kind, device=self._device)
         places = (self._position + np.arange(len(samples))) % self._capacity
-        rows = torch.from_numpy(places).to(self._device)
+        rows = self._upload(places)
         for name, values in self._rows.items():
-            values[rows] = torch.from_numpy(np.stack([sample[name] for sample in samples])).to(self._device)
+            values[rows] = self._upload(np.stack([sample[name] for sample in samples]))
         self._position += len(samples)
+
+    def _upload(self, array: NDArray[Any]) -> Tensor:
+        """The array on the device; from pinned memory, so that nobody waits for the GPU's earlier work."""
+        tensor = torch.from_numpy(array)
+        if self._device.type == "cuda":
+            tensor = tensor.pin_memory()
+        return tensor.to(self._device, non_blocking=True)

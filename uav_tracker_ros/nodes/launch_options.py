@@ -143,6 +143,11 @@ class LaunchOptions:
         """
         for name, argument in ARGUMENTS.items():
             argument.check(name, getattr(self, name))
+        if self.use_sim_time and self.vehicle.startswith("serial"):
+            raise InvalidParameter(
+                f"use_sim_time is true with vehicle '{self.vehicle}'; expected the real clock on a real vehicle, whose "
+                "images would otherwise be placed by a simulation's time: leave it out"
+            )
         kind, _, rest = self.camera_source.partition(":")
         known = {item.partition(":")[0]: bool(item.partition(":")[1]) for item in SOURCE_KINDS}
         if kind not in known or known[kind] != bool(rest):

@@ -235,6 +235,34 @@ def test_an_unexpected_error_is_told(rig, until):
     until(lambda: rig.failures, "the error was not told")
 
 
+@pytest.mark.parametrize(
+    ("asked_ms", "found_ms"),
+    [
+        (0, 2000),  # the newest
+        (1000, 1000),
+        (1040, 1000),
+        (1230, 1000),  # between two images of a slow camera: the nearer
+        (1270, 1500),
+        (955, 1000),
+        (2049, 2000),
+    ],
+)
+def test_a_stamp_finds_the_image_that_was_seen(asked_ms, found_ms):
+    ring = RecentImages()
+    for stamp_ms in (1000, 1500, 2000):
+        ring.add(StampedImage(stamp_ms * 1_000_000, Header(), np.zeros((4, 4), np.uint8)))
+    assert ring.find(asked_ms * 1_000_000).stamp == found_ms * 1_000_000
+
+
+@pytest.mark.parametrize("asked_ms", [949, 1800, 3251])
+def test_a_stamp_far_from_every_image_finds_none(asked_ms):
+    ring = RecentImages()
+    for stamp_ms in (1000, 1500, 2600, 2700):
+        ring.add(StampedImage(stamp_ms * 1_000_000, Header(), np.zeros((4, 4), np.uint8)))
+    with pytest.raises(InvalidImage, match="select on a newer image"):
+        ring.find(asked_ms * 1_000_000)
+
+
 def test_the_ring_is_bounded_in_time_and_memory():
     ring = RecentImages()
     for number in range(200):

@@ -15,6 +15,7 @@ from uav_tracker_ros.geometry import Image
 SPAN_NS = 2_000_000_000
 MAX_BYTES = 256_000_000  # 2 s of 1280x720 at 30 Hz are 166 MB
 NEAR_NS = 50_000_000  # a stamp that went through microseconds or floats still finds its image
+GAP_NS = 250_000_000  # between two images: a slow camera, or one that was lost; the nearer one is what was seen
 
 
 class StampedImage(NamedTuple):
@@ -65,7 +66,8 @@ class RecentImages:
         """The image with this stamp (ns); 0: the newest.
 
         Raises:
-            InvalidImage: there is no image yet, or none within 50 ms of the stamp.
+            InvalidImage: there is no image yet, the stamp lies more than 50 ms outside the kept ones, or in a
+                gap in which none is within 250 ms.
         """
         with self._lock:
             frames = list(self._images)
@@ -74,7 +76,8 @@ class RecentImages:
         if stamp == 0:
             return frames[-1]
         nearest = min(frames, key=lambda frame: abs(frame.stamp - stamp))
-        if abs(nearest.stamp - stamp) > NEAR_NS:
+        between = frames[0].stamp < stamp < frames[-1].stamp
+        if abs(nearest.stamp - stamp) > (GAP_NS if between else NEAR_NS):
             age = (frames[-1].stamp - stamp) * 1e-9
             raise InvalidImage(
                 f"no image of {stamp * 1e-9:.3f} s ({age:.2f} s before the newest); expected one of the last "

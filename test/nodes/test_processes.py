@@ -84,6 +84,14 @@ def test_ground_stations_see_a_camera_unless_told_otherwise():
 def test_the_delay_of_the_operators_video_reaches_the_controller():
     parameters = dict(row(LaunchOptions(video_delay=0.25), "controller").parameters)
     assert parameters["ground_station.video_delay"] == 0.25
+    assert "ground_station.video_delay" not in dict(row(LaunchOptions(), "controller").parameters)
+
+
+def test_the_recorder_is_told_only_what_was_given():
+    assert set(dict(row(LaunchOptions(), "recorder").parameters)) == {"record.options"}
+    given = dict(row(LaunchOptions(record_to="here", record_images=True, max_speed=2.0), "recorder").parameters)
+    assert (given["record.to"], given["record.images"]) == ("here", True)
+    assert '"max_speed": 2.0' in given["record.options"]
 
 
 def test_limits_of_controller_and_gate_are_one_number():

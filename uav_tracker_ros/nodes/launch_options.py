@@ -36,8 +36,8 @@ class LaunchOptions:
     camera_component: bool = setting(
         True, "ground stations see a MAVLink camera (component 100) and may select the target on its picture"
     )
-    video_delay: float = setting(
-        0.0,
+    video_delay: float | None = setting(
+        None,
         "from exposure to the ground station's screen: a selection there means the image of so long ago",
         unit="s",
         low=0,
@@ -191,7 +191,14 @@ class Argument:
 
 FOLLOW_NAMES = tuple(item.name for item in dataclasses.fields(FollowSettings))
 _SETTINGS = {item.name: item for item in dataclasses.fields(FollowSettings)}
-_KINDS = {"threads": int, "hfov_deg": float, "image_width": int, "image_height": int, "rate_hz": float}
+_KINDS = {
+    "threads": int,
+    "video_delay": float,
+    "hfov_deg": float,
+    "image_width": int,
+    "image_height": int,
+    "rate_hz": float,
+}
 
 
 def _argument(item: dataclasses.Field[Any]) -> Argument:

@@ -151,11 +151,11 @@ def _recorder(options: LaunchOptions, files: tuple[str, ...]) -> tuple[ProcessSp
         for item in dataclasses.fields(options)
         if (value := getattr(options, item.name)) != item.default and item.name != "parts"
     }
-    parameters: list[tuple[str, Value]] = [
-        ("record.to", options.record_to),
-        ("record.images", options.record_images),
+    parameters = _given(
+        ("record.to", options.record_to or None),
+        ("record.images", options.record_images or None),
         ("record.options", json.dumps(given, sort_keys=True)),
-    ]
+    )
     # First to start, for the controller's journal; last to end, for the braking.
     row = _node(options, "recorder", executable="recorder_node", files=files, parameters=parameters, stop_stage=2)
     return (row,)
@@ -178,7 +178,7 @@ def _controller(options: LaunchOptions, files: tuple[str, ...], settings: Follow
     parameters: list[tuple[str, Value]] = [
         (f"follow.{name}", getattr(settings, name)) for name in FOLLOW_NAMES if getattr(options, name) is not None
     ]
-    parameters += [("gate.socket", gate_socket(options)), ("ground_station.video_delay", options.video_delay)]
+    parameters += _given(("gate.socket", gate_socket(options)), ("ground_station.video_delay", options.video_delay))
     return _node(options, "controller", executable="controller_node", files=files, parameters=parameters)
 
 

@@ -8,7 +8,7 @@ import yaml
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.evaluation.calibration_entry import store, with_calibration
 from uav_tracker_ros.trackers.confidence import Calibration
-from uav_tracker_ros.trackers.model_table import read_table
+from uav_tracker_ros.trackers.model_table import default_models_dir, read_table
 
 TABLE = """# Head.
 trackers:
@@ -65,3 +65,10 @@ def test_a_file_that_cannot_be_changed_is_left_alone(tmp_path: Path) -> None:
     store(file, "kcf", NEW)
     assert [path.name for path in tmp_path.iterdir()] == ["models.yaml"]
     assert read_table(tmp_path)["kcf"].calibration is not None
+
+
+def test_no_calibration_that_ships_was_fitted_on_what_judges_trackers() -> None:
+    for row in read_table(default_models_dir()).values():
+        if row.calibration is not None:
+            for benchmark in ("OTB", "UAV123", "UAVDT", "DTB70", "VisDrone", "VOT"):
+                assert benchmark.lower() not in row.calibration.data.lower()

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from uav_tracker_ros.cli.fault_topics import FAULTS, inject_over_topics
 from uav_tracker_ros.cli.output_folder import JsonOutput
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.simulation import fault_table
@@ -27,15 +28,21 @@ def run_faults(asked: str, document: JsonOutput) -> None:
         UnknownName: no such fault; nothing was started.
         UavTrackerError: a bound was not held.
     """
-    wanted = fault_table.names() if asked == ALL else tuple(name.strip() for name in asked.split(","))
+    over_topics = tuple(FAULTS)
+    every = (*fault_table.names(), *over_topics)
+    wanted = every if asked == ALL else tuple(name.strip() for name in asked.split(","))
     for name in wanted:
-        fault_table.check(name, (ALL,))
+        fault_table.check(name, (*over_topics, ALL))
     console = Console(stderr=True, highlight=False)
 
     def tell(result: FaultResult) -> None:
         console.print(line(result), markup=False, soft_wrap=True)
 
-    results = [*fault_table.inject_stepped(wanted, tell), *fault_table.inject_in_processes(wanted, tell)]
+    results = [
+        *fault_table.inject_stepped(wanted, tell),
+        *fault_table.inject_in_processes(wanted, tell),
+        *inject_over_topics(wanted, tell),
+    ]
     document.write({"schema": 1, "faults": [row(result) for result in results]})
     broken = [result.name for result in results if not result.held]
     print(f"{len(results) - len(broken)} of {len(results)} held", file=sys.stderr if document.to_stdout else sys.stdout)

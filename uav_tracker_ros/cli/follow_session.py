@@ -34,7 +34,7 @@ HOLD_TIMEOUT_S = 6.0  # the gate needs up to 3 s to see Hold confirmed
 SHOW_PERIOD_S = 0.1
 VISIBLE_ENOUGH = 0.7  # an operator would not point at less
 FLYING = (FollowPhase.ENGAGING, FollowPhase.FOLLOWING, FollowPhase.COASTING, FollowPhase.SEARCHING)
-_SHARED_VARIABLES = (
+SHARED_VARIABLES = (
     "FASTRTPS_DEFAULT_PROFILES_FILE",
     "FASTDDS_DEFAULT_PROFILES_FILE",
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
@@ -128,7 +128,7 @@ class FollowSession:
 
     @contextmanager
     def _client(self) -> Iterator[FollowerClient]:
-        os.environ.update({name: self._runner.environment[name] for name in _SHARED_VARIABLES})
+        os.environ.update({name: self._runner.environment[name] for name in SHARED_VARIABLES})
         with FollowerClient(
             self._plan.options.namespace, domain_id=self._runner.domain_id, callbacks=self._recorder.callbacks
         ) as client:

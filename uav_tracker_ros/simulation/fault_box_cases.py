@@ -57,6 +57,24 @@ def image_clock_steps() -> Measured:
     return Measured(reacted, () if back else (f"it is {flight.phase.name} after 1.5 s",))
 
 
+def second_tracker() -> Measured:
+    """The node has seen a second publisher of targets (it looks every 0.2 s)."""
+    flight = flying()
+    t0 = flight.now
+    flight.follower.fault("TWO_PUBLISHERS", "2 publishers on the target topic", active=True)
+    flight.run(1.5)
+    return brakes_and_holds(flight, t0)
+
+
+def operator_stops() -> Measured:
+    """The node was called by the operator's stop."""
+    flight = flying()
+    t0 = flight.now
+    flight.follower.stop("the operator said stop", t0)
+    flight.run(1.5)
+    return brakes_and_holds(flight, t0)
+
+
 def tracker_silent() -> Measured:
     """No message of the tracker comes any more."""
     flight = flying()

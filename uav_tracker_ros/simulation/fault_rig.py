@@ -100,7 +100,7 @@ class FaultRig:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.socket = str(folder / "gate.sock")
-        self.port = _free_port()
+        self.port = free_port()
         self.url = f"udpin://127.0.0.1:{self.port}"
         settings = AutopilotSettings(position_ned=(0.0, 0.0, -START_HEIGHT), gust=0.0, noise=0.2)
         self.autopilot = Autopilot(settings)
@@ -207,7 +207,8 @@ class FaultRig:
         self.wait("Hold", lambda: self.mode is VehicleMode.HOLD and self.intended is VehicleMode.HOLD, START_S)
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A UDP port of this host that nobody uses now."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

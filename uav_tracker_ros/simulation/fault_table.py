@@ -20,7 +20,7 @@ from uav_tracker_ros.simulation.fault_flight import LATENCY_S
 from uav_tracker_ros.simulation.fault_rig import FaultRig, RigError
 from uav_tracker_ros.simulation.fault_rows import Fault, FaultResult, Measured
 
-RIGS = 6  # flights at once; they mostly wait
+RIGS = 4  # flights at once; they mostly wait
 L = LATENCY_S + 0.01  # s; the mean latency that the follower measures, half a turn of its loop more
 LOSS = processes.OFFBOARD_LOSS_S
 
@@ -29,6 +29,8 @@ STEPPED: tuple[Fault, ...] = (
     Fault("images_freeze", 0.25 + L, "the camera repeats one picture", boxes.images_freeze),
     Fault("image_clock_steps", 0.04, "the clock of the images is stepped", boxes.image_clock_steps),
     Fault("tracker_silent", 0.5, "no message of the tracker", boxes.tracker_silent),
+    Fault("second_tracker", 0.3, "a second publisher of targets was seen", boxes.second_tracker),
+    Fault("operator_stops", 0.1, "the operator's stop", boxes.operator_stops),
     Fault("low_confidence", 0.17, "confidence 0.1 in every box", boxes.low_confidence),
     Fault("invalid_messages", 0.0, "NaN, infinity, other frame, future: dropped", boxes.invalid_messages),
     Fault("invalid_flood", 1.0, "30 invalid messages a second", boxes.invalid_flood),

@@ -21,23 +21,28 @@ from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
 from uav_tracker_ros.training.session import RECIPES, train  # noqa: E402
 
 
-def main() -> int:
-    """Read the options, train, print the figures as JSON."""
-    parser = argparse.ArgumentParser(prog="python -m uav_tracker_ros.training", description=__doc__)
-    parser.add_argument("recipe", choices=list(RECIPES))
+def parser() -> argparse.ArgumentParser:
+    """One option for each field of :class:`TrainOptions`."""
+    made = argparse.ArgumentParser(prog="python -m uav_tracker_ros.training", description=__doc__)
+    made.add_argument("recipe", choices=list(RECIPES))
     kinds = typing.get_type_hints(TrainOptions)
     for entry in fields(TrainOptions):
         flag, text = f"--{entry.name.replace('_', '-')}", entry.metadata["help"].replace("%", "%%")
         if entry.name == "data":
-            parser.add_argument(flag, type=Path, action="append", required=True, help=text)
+            made.add_argument(flag, type=Path, action="append", required=True, help=text)
         elif kinds[entry.name] is bool:
-            parser.add_argument(flag, action=argparse.BooleanOptionalAction, default=entry.default, help=text)
+            made.add_argument(flag, action=argparse.BooleanOptionalAction, default=entry.default, help=text)
         else:
             kind = next((kind for kind in (int, float, str) if kinds[entry.name] is kind), Path)
             required = entry.default is MISSING
             default = None if required else entry.default
-            parser.add_argument(flag, type=kind, required=required, default=default, help=text)
-    given = vars(parser.parse_args())
+            made.add_argument(flag, type=kind, required=required, default=default, help=text)
+    return made
+
+
+def main() -> int:
+    """Read the options, train, print the figures as JSON."""
+    given = vars(parser().parse_args())
     recipe = given.pop("recipe")
     try:
         figures = train(recipe, TrainOptions(**{**given, "data": tuple(given["data"])}), _STARTED)

@@ -154,6 +154,20 @@ def test_update_keeps_the_first_template_and_the_most_relevant_tokens(torch, sma
     assert updated.shape == memory.shape
 
 
+def test_of_more_templates_the_best_tokens_are_learned_from(torch, small_network, crops) -> None:
+    network = small_network()
+    six = torch.cat([crops[0], crops[0].flip(1)], 1)
+    with torch.no_grad():
+        condensed = network._condensed(network.backbone.embed_templates(six), network.backbone.embed_search(crops[1]))
+        again = network(six, crops[1])[0].score
+        seen = network.backbone.search(network.backbone.embed_search(crops[1]), *network.backbone.remember(condensed))
+    assert condensed.shape == (2, 192, 128)
+    assert torch.equal(again, network.head(seen.features).score)
+    network.train()
+    network(six, crops[1])[0].logit.sum().backward()
+    assert network.backbone.pos_embed_z.grad.abs().sum() > 0
+
+
 def test_blend_moves_the_adapted_half_only(torch, small_network, crops) -> None:
     network = small_network(row=replace(SMALL, keep=(), slots=2))
     with torch.inference_mode():

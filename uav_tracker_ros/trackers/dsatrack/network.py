@@ -272,8 +272,10 @@ class DsaTrack(nn.Module):
         self.head = CentreHead(row.width, row.head_channels)
 
     def forward(self, templates: Tensor, search: Tensor) -> tuple[HeadMaps, Pass]:
-        """Training: (B, T, 128, 128, 3) and (B, 256, 256, 3) BGR."""
+        """Training: (B, T, 128, 128, 3) and (B, 256, 256, 3) BGR; of more templates than slots the best tokens."""
         z, x = self.backbone.embed_templates(templates), self.backbone.embed_search(search)
+        if self.row.keep and z.shape[1] > self.row.tokens:
+            z = self._condensed(z, x)
         seen = self.backbone.search(x, *self.backbone.remember(z)) if self.form.cached else self.backbone.both(z, x)
         return self.head(seen.features), seen
 
@@ -298,15 +300,19 @@ class DsaTrack(nn.Module):
         The first template's 64 tokens stay; of the 128 others and the 64 new ones the 128 most relevant are kept.
         """
         candidates = torch.cat([z, self.backbone.embed_templates(crop[:, None])], 1)
-        relevance = self.backbone.relevance(candidates, self.backbone.embed_search(search))[:, SLOT:]
-        count = self.row.tokens - SLOT
-        order = _in_order(keep_best(relevance, None, count), count)
-        return self._remembered(torch.cat([z[:, :SLOT], _gathered(candidates[:, SLOT:], order)], 1))
+        return self._remembered(self._condensed(candidates, self.backbone.embed_search(search)))
 
     def blend(self, z: Tensor, crop: Tensor, share: Tensor) -> tuple[Tensor, ...]:
         """Memory (B, 128, D): its adapted half moves towards a newer template's tokens by ``share`` (1,)."""
         new = self.backbone.embed_templates(crop[:, None])
         return self._remembered(torch.cat([z[:, :SLOT], z[:, SLOT:] * (1 - share) + new * share], 1))
+
+    def _condensed(self, z: Tensor, x: Tensor) -> Tensor:
+        """The first template's tokens and the most relevant others, in their order; the choice has no gradient."""
+        count = self.row.tokens - SLOT
+        with torch.no_grad():
+            order = _in_order(keep_best(self.backbone.relevance(z, x)[:, SLOT:], None, count), count)
+        return torch.cat([z[:, :SLOT], _gathered(z[:, SLOT:], order)], 1)
 
     def _remembered(self, z: Tensor) -> tuple[Tensor, ...]:
         return (z, *self.backbone.remember(z)) if self.form.cached else (z,)

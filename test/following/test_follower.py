@@ -471,3 +471,13 @@ def test_a_clock_jump_coasts_and_recovers(flight):
     flight.run_to(FollowPhase.FOLLOWING, 1.0)
     flight.run(1)
     assert flight.phase is FollowPhase.FOLLOWING
+
+
+def test_old_telemetry_coasts_before_it_holds(flight):
+    flight.follow()
+    flight.run(2)
+    flight.telemetry_flows = False
+    flight.run(0.16)
+    assert flight.phase is FollowPhase.COASTING
+    flight.telemetry_flows = True
+    flight.run_to(FollowPhase.FOLLOWING, 1.5)

@@ -100,3 +100,11 @@ def test_slerp_takes_the_short_way():
         buffer.add(Telemetry(stamp=t, attitude=Attitude(t, quaternion, (0, 0, 5)), position=position))
     yaw = euler_from_quaternion(buffer.pose_at(0.01).quaternion)[2]
     assert np.cos(yaw - 3.15) == pytest.approx(1.0, abs=1e-6)
+
+
+def test_a_small_reset_is_seen_before_its_counter_comes(buffer):
+    """The counter travels in another message: the step itself must tell."""
+    shift = buffer.add(packet(1.0, shift=0.4))
+    assert shift[0] == pytest.approx(0.4, abs=0.01)
+    buffer.add(packet(1.02, shift=0.4, resets=1))
+    assert buffer.pose_at(0.98).position_ned[0] == pytest.approx(0.5 * 0.98**2 + 0.4, abs=0.01)

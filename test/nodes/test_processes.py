@@ -163,6 +163,7 @@ def test_an_explicit_tracker_wins_over_the_variant():
         (LaunchOptions(camera_source="rtsp:x"), InvalidParameter, "v4l2:DEVICE"),
         (LaunchOptions(camera_source="video:"), InvalidParameter, "video:FILE"),
         (LaunchOptions(max_speed=99.0), InvalidParameter, "0.5 to 15"),
+        (LaunchOptions(use_sim_time=True, vehicle="serial:///dev/ttyS0:57600"), InvalidParameter, "real clock"),
         (LaunchOptions(mode="circle"), UnknownName, "hold_offset"),
         (LaunchOptions(hfov_deg=500.0), InvalidParameter, "10 to 150"),
         (LaunchOptions(fence_polygon="0,0 9,0"), InvalidParameter, "has 2 corners"),

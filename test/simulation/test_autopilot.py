@@ -100,6 +100,15 @@ def test_take_off_land_and_the_mode_afterwards():
     assert "Disarmed by landing" in pilot.texts
 
 
+def test_take_off_by_its_mode_reaches_the_autopilots_own_height():
+    pilot = SteppedPilot(flying=False)
+    pilot.fly(1.0)
+    pilot.autopilot.commander.arm()
+    assert pilot.autopilot.request_mode(VehicleMode.TAKEOFF) is MavResult.ACCEPTED
+    pilot.until(lambda: pilot.mode is VehicleMode.HOLD, 15.0)
+    assert pilot.height == pytest.approx(2.5, abs=0.3)
+
+
 def test_landing_out_of_offboard_leaves_offboard_behind():
     pilot = SteppedPilot(position_ned=(0.0, 0.0, -1.0))
     pilot.offboard(0.0, 1.0)

@@ -75,3 +75,14 @@ def test_what_waited_while_asleep_does_not_bend_the_line() -> None:
         sent = woke + index * 0.02
         errors.append(clock.add(69.0 + index * 0.02, sent + DELAY_S) - sent)
     assert max(abs(error) for error in errors) < 0.02
+
+
+@pytest.mark.parametrize("step", [-0.4, -1.0, 1.0], ids=["back a little", "back", "ahead"])
+def test_a_stepped_clock_begins_anew(step: float) -> None:
+    clock = BootClock()
+    fly(clock, 1.0, 0.002, 5.0)
+    assert clock.error is not None
+    last = 1000.0 + 5.0
+    stamp = clock.add(60.0 + 5.0 + step, last + DELAY_S)
+    assert clock.error is None
+    assert stamp == pytest.approx(last + DELAY_S)

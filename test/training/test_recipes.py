@@ -13,12 +13,14 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 from safetensors.torch import load_file  # noqa: E402 - after the check for torch
 
 from uav_tracker_ros.errors import InvalidParameter, UnknownName  # noqa: E402
+from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
 from uav_tracker_ros.training import checkpoint, session  # noqa: E402
 from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
-from uav_tracker_ros.training.recipes import dsatrack, siamfcpp  # noqa: E402
+from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp  # noqa: E402
 
+SMALL_CAR = CarWidths((12, 16, 16, 16, 16), (16, 16, 16, 16))
 SMALL = Widths((12, 16, 16, 16, 16), 16, (16, 16, 16))
 
 
@@ -34,6 +36,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     torch.manual_seed(0)
     torch.save(SiamFCppLite0().trunk.state_dict(), folder / "teacher.pth")
     checkpoint.save_weights(SiamFCpp(SMALL), folder / "pruned.safetensors")
+    checkpoint.save_weights(SiamCar(SMALL_CAR), folder / "pruned_car.safetensors")
     return folder
 
 
@@ -42,6 +45,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     [
         ("siamfcpp_trunk", {"teacher": "teacher.pth"}, "conv1.conv.weight"),
         ("ps_siamfcpp", {"init": "pruned.safetensors"}, "trunk.conv1.conv.weight"),
+        ("ps_siamcar", {"init": "pruned_car.safetensors"}, "trunk.conv1.conv.weight"),
         ("siamfcpp_lite0", {"teacher": "teacher.pth"}, "trunk._conv_stem.weight"),
         ("dsatrack_trunk", {"teacher": "teacher.pth"}, "patch_embed.proj.weight"),
         ("eatrack", {}, "backbone.patch_embed.proj.weight"),
@@ -102,3 +106,18 @@ def test_what_is_missing_is_said(
 ) -> None:
     with pytest.raises(error, match=message):
         session.train(recipe, TrainOptions((data,), tmp_path, **changes), time.monotonic())
+
+
+def test_siamcar_counts_the_middle_of_the_box_and_a_perfect_answer_costs_little() -> None:
+    points = siamcar.FAMILY.points
+    box = torch.tensor([[100.0, 110.0, 180.0, 170.0]])
+    batch = {"box": box, "box_weight": torch.ones(1)}
+    inside = (points[0] - 140).abs().lt(16) & (points[1] - 140).abs().lt(12)
+    classes = torch.where(inside, 20.0, -20.0)[None, None] * torch.tensor([-1.0, 1.0]).view(1, 2, 1, 1)
+    distances = torch.cat([points - box[0, :2, None, None], box[0, 2:, None, None] - points])[None]
+    ratio = distances.unflatten(1, (2, 2))
+    central = (ratio.amin(1) / ratio.amax(1)).prod(1).clamp(1e-6, 1 - 1e-6).sqrt()
+    loss, figures = siamcar.pair_loss((classes, torch.logit(central)[:, None], distances), batch, points)
+    assert figures["iou"] == pytest.approx(1.0, abs=1e-4)
+    assert float(loss) == pytest.approx(0.0, abs=1e-3)
+    assert siamcar.pair_loss((-classes, torch.logit(central)[:, None], distances), batch, points)[0] > 10

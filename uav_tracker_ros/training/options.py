@@ -10,7 +10,13 @@ from typing import Any
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS
 
-RECIPE_NAMES = ("siamfcpp_lite0", "siamfcpp_trunk", "siamfcpp", "p_siamfcpp", "ps_siamfcpp", "dsatrack_trunk", *ROWS)
+RECIPE_NAMES = (
+    "siamfcpp_lite0",
+    "siamfcpp_trunk",
+    *(f"{prefix}{family}" for family in ("siamfcpp", "siamcar") for prefix in ("", "p_", "ps_")),
+    "dsatrack_trunk",
+    *ROWS,
+)
 
 
 def _about(text: str, low: float | None = None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from torch import nn
 from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS
+from uav_tracker_ros.trackers.siamcar.network import SiamCar
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
@@ -25,7 +26,7 @@ from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.options import TrainOptions
 from uav_tracker_ros.training.ranks import Ranks
-from uav_tracker_ros.training.recipes import dsatrack, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
+from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
 from uav_tracker_ros.training.scenes import pictures
 from uav_tracker_ros.training.scenes.pictures import Pictures
 from uav_tracker_ros.training.scenes.samples import Source
@@ -53,14 +54,14 @@ def _teacher(options: TrainOptions) -> Path:
     return options.teacher
 
 
-def _tuning(*, attention: bool) -> MakeLesson:
+def _tuning(name: str, *, attention: bool) -> MakeLesson:
     def make(options: TrainOptions, judged: Pictures) -> Lesson:
         if options.init is None:
             raise InvalidParameter(
                 "--init is not given; expected the weights that `uav-tracker prune` wrote, which this recipe tunes; "
-                "prune a trained siamfcpp first"
+                f"prune a trained {name} first"
             )
-        return siamfcpp_tuning.TuningLesson(options.init, judged, attention=attention)
+        return siamfcpp_tuning.TuningLesson(name, options.init, judged, attention=attention)
 
     return make
 
@@ -78,10 +79,14 @@ RECIPES: dict[str, Recipe] = {
     "siamfcpp_trunk": Recipe(
         lambda options, judged: siamfcpp.TrunkLesson(_teacher(options), judged), siamfcpp.TRUNK_SCHEDULE
     ),
-    "siamfcpp": Recipe(lambda _, judged: siamfcpp.PairLesson(SiamFCpp(), judged), siamfcpp.PAIR_SCHEDULE),
+    "siamfcpp": Recipe(
+        lambda _, judged: siamfcpp.PairLesson(SiamFCpp(), siamfcpp.FAMILY, judged), siamfcpp.PAIR_SCHEDULE
+    ),
+    "siamcar": Recipe(lambda _, judged: siamfcpp.PairLesson(SiamCar(), siamcar.FAMILY, judged), siamfcpp.PAIR_SCHEDULE),
     **{
-        name: Recipe(_tuning(attention=name.startswith("ps_")), siamfcpp_tuning.SCHEDULE)
-        for name in ("p_siamfcpp", "ps_siamfcpp")
+        f"{prefix}_{name}": Recipe(_tuning(name, attention=prefix == "ps"), siamfcpp_tuning.SCHEDULE)
+        for name in siamfcpp_tuning.FAMILIES
+        for prefix in ("p", "ps")
     },
     "siamfcpp_lite0": Recipe(
         lambda options, judged: siamfcpp_lite0.Lite0Lesson(_teacher(options), judged), siamfcpp_lite0.SCHEDULE

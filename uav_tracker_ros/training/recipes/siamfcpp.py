@@ -8,7 +8,9 @@ from noise with few pictures. Then ``siamfcpp``: trunk and head learn to track f
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor, nn
@@ -21,6 +23,7 @@ from uav_tracker_ros.training import losses
 from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
 from uav_tracker_ros.training.distillation.trunk import CROP_PX, TrunkDistiller, load_teacher
 from uav_tracker_ros.training.lesson import Part, Schedule
+from uav_tracker_ros.training.networks import Network
 from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
 from uav_tracker_ros.training.scenes.cropping import Cut
 from uav_tracker_ros.training.scenes.crops import CropSource
@@ -34,7 +37,7 @@ PAIR_SCHEDULE = Schedule(samples=800_000, batch=128, rate=6e-4, warm_up=500)
 _CROP_MARGIN_PX = 8
 _JUDGED_CROPS = 96
 TRUNK_SHARE = 0.3  # of the rate: the distilled trunk should not forget
-KIND = SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS)
+Maps = tuple[Tensor, Tensor, Tensor]
 
 
 class TrunkLesson(TrunkDistiller):
@@ -83,21 +86,30 @@ class TrunkLesson(TrunkDistiller):
         return {"figure": -figures["val_mse8"] - figures["val_mse16"], **figures}
 
 
+class PairFamily(NamedTuple):
+    """What differs between the families that learn from pairs."""
+
+    kind: SiameseKind  # of tracker, for validation
+    batches: PairBatches
+    points: Tensor  # (2, M, M) px of the search crop that each cell stands for
+    loss: Callable[[Maps, dict[str, Tensor], Tensor], tuple[Tensor, dict[str, Tensor]]]  # of maps, batch and points
+
+
 class PairLesson(nn.Module):
     """Trunk and head learn to track.
 
     Args:
         network: full or pruned.
+        family: its own.
         judged: validation clips.
     """
 
     points: Tensor
 
-    def __init__(self, network: SiamFCpp, judged: Pictures) -> None:
+    def __init__(self, network: Network, family: PairFamily, judged: Pictures) -> None:
         super().__init__()
-        self.network = network
-        self.batches = PairBatches(Cut.of(SETTINGS["siamfcpp"], MARGIN_PX))
-        self.register_buffer("points", cell_points(map_cells(SEARCH_PX)), persistent=False)
+        self.network, self.family = network, family
+        self.register_buffer("points", family.points.clone(), persistent=False)
         self._judged = judged
 
     @property
@@ -107,16 +119,16 @@ class PairLesson(nn.Module):
 
     def source(self, pictures: Pictures, seed: int) -> PairSource:
         """Composites, stills and clips."""
-        return self.batches.source(pictures, seed)
+        return self.family.batches.source(pictures, seed)
 
     def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """See :meth:`PairBatches.prepare`."""
-        return self.batches.prepare(batch, generator)
+        return self.family.batches.prepare(batch, generator)
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of the three outputs."""
         kernels = self.network.template(batch["templates"][:, 0])
-        return pair_loss(self.network.search(batch["search"], kernels), batch, self.points)
+        return self.family.loss(self.network.search(batch["search"], kernels), batch, self.points)  # type: ignore[arg-type]
 
     def parts(self) -> list[Part]:
         """The trunk learns slower."""
@@ -126,16 +138,14 @@ class PairLesson(nn.Module):
         """One pass over the validation clips, and the scale response."""
         network = self.network
         graphs: dict[str, GraphFunction] = {
-            "template": (network.template, ("score_kernel", "box_kernel")),
-            "track": (lambda crop, *kernels: network.track(crop, kernels), OUTPUTS),
+            "template": (network.template, ("kernel0", "kernel1")[: 2 if isinstance(network, SiamFCpp) else 1]),
+            "track": (lambda crop, *kernels: network.track(crop, kernels), OUTPUTS),  # type: ignore[arg-type]
         }
         backend = DeviceGraphs(graphs, self.points.device)
-        return judge_tracker(KIND, backend, self._judged.clips, deadline)
+        return judge_tracker(self.family.kind, backend, self._judged.clips, deadline)
 
 
-def pair_loss(
-    outputs: tuple[Tensor, Tensor, Tensor], batch: dict[str, Tensor], points: Tensor
-) -> tuple[Tensor, dict[str, Tensor]]:
+def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
     """Loss of score and centre-ness logits and distances (px), in fp32, and what the log shows of it."""
     score, centerness, distances = (values.float() for values in outputs)
     labels, central = losses.inside_labels(batch["box"], points)
@@ -149,3 +159,11 @@ def pair_loss(
     total = score_loss + 3 * box_loss + center_loss
     figures = {"score": score_loss, "box": box_loss, "center": center_loss, "iou": iou.sum() / max(1, len(iou))}
     return total, {name: figure.detach() for name, figure in figures.items()}
+
+
+FAMILY = PairFamily(
+    SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS),
+    PairBatches(Cut.of(SETTINGS["siamfcpp"], MARGIN_PX)),
+    cell_points(map_cells(SEARCH_PX)),
+    pair_loss,
+)

@@ -1,37 +1,39 @@
-"""The recipe of ``p_siamfcpp`` and ``ps_siamfcpp``: a pruned network learns what pruning took from it.
+"""The recipe of ``p_`` and ``ps_`` networks: a pruned network learns what pruning took from it.
 
 Both start from the same pruned weights, samples and steps: the difference is the self-attention that teaches
-``ps_siamfcpp`` and is thrown away afterwards (PS-SiamFC++, section III, equation 9).
+``ps_`` networks and is thrown away afterwards (PS-SiamFC++, section III, equation 9).
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import cast
 
 from torch import Tensor, nn
 
-from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.training.attention import AttentionSettings, TemplateAttention, loss_with_attention
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.networks import read_network
-from uav_tracker_ros.training.recipes.siamfcpp import PairLesson, pair_loss
+from uav_tracker_ros.training.recipes import siamcar, siamfcpp
+from uav_tracker_ros.training.recipes.siamfcpp import PairLesson
 from uav_tracker_ros.training.scenes.pictures import Pictures
 
 SCHEDULE = Schedule(samples=200_000, batch=128, rate=3e-4)  # a quarter of the full network's, half the rate
+
+FAMILIES = {"siamfcpp": siamfcpp.FAMILY, "siamcar": siamcar.FAMILY}
 
 
 class TuningLesson(PairLesson):
     """A pruned network, with or without attention.
 
     Args:
+        name: of the family, siamfcpp or siamcar.
         weights: what `uav-tracker prune` wrote; its widths come from the file.
         judged: validation clips.
         attention: teach with it.
     """
 
-    def __init__(self, weights: Path, judged: Pictures, *, attention: bool) -> None:
-        super().__init__(cast(SiamFCpp, read_network("siamfcpp", weights)), judged)
+    def __init__(self, name: str, weights: Path, judged: Pictures, *, attention: bool) -> None:
+        super().__init__(read_network(name, weights), FAMILIES[name], judged)
         channels = self.network.trunk.conv5.conv.out_channels
         self.attention: nn.Module = TemplateAttention(channels) if attention else nn.Identity()
 
@@ -41,7 +43,7 @@ class TuningLesson(PairLesson):
             return super().forward(batch)
         crops = batch["templates"][:, 0], batch["search"]
         parts = loss_with_attention(
-            self.network, self.attention, crops, lambda maps: pair_loss(maps, batch, self.points)[0],
+            self.network, self.attention, crops, lambda maps: self.family.loss(maps, batch, self.points)[0],
             AttentionSettings(),
         )  # fmt: skip
         figures = {"tracking": parts.tracking, "distance": parts.distance, "attended": parts.attended}

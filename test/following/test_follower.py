@@ -301,7 +301,7 @@ def test_critical_battery_holds(flight):
 
 
 def test_loss_coasts_searches_and_holds():
-    flight = IdealFlight(search_max=4.0)
+    flight = IdealFlight(search_max=6.0)
     flight.follow()
     flight.target_velocity = np.array([2.0, 0.0])
     flight.run(6)
@@ -313,7 +313,7 @@ def test_loss_coasts_searches_and_holds():
     assert flight.velocity[0] > 1.5  # the target's speed is kept
     flight.run_to(FollowPhase.SEARCHING, 4.0)
     assert flight.now - lost_at == pytest.approx(3.0, abs=0.2)
-    flight.run(2.5)
+    flight.run(4.5)
     assert np.linalg.norm(flight.out.setpoint.velocity_ned[:2]) < 0.3
     yaws = [setpoint.yaw_ned for now, setpoint in flight.setpoints if now > flight.now - 2]
     assert max(yaws) - min(yaws) > math.radians(15)
@@ -392,12 +392,48 @@ def test_after_a_long_loss_the_operator_confirms(flight):
     flight.follow()
     flight.images = False
     flight.run_to(FollowPhase.SEARCHING, 5.0)
+    flight.run(2)
     flight.images, flight.lock = True, 2
     flight.run(2)
     assert flight.phase is FollowPhase.SEARCHING
     assert flight.follower.start_goal(Goal(), flight.now) is EndCode.NONE
     flight.run(1)
     assert flight.phase is FollowPhase.FOLLOWING
+
+
+def test_the_search_looks_where_the_target_is_expected_first(flight):
+    flight.follow()
+    flight.images = False
+    flight.run_to(FollowPhase.SEARCHING, 5.0)
+    yaws = []
+    flight.run(14, lambda: yaws.append(math.degrees(flight.out.setpoint.yaw_ned)))
+    assert max(np.abs(yaws[: round(1.5 / 0.02)])) < 3
+    assert max(np.abs(yaws[: round(5.5 / 0.02)])) < 25  # the target stays in the picture
+    assert max(yaws) > 35
+    assert min(yaws) < -18
+
+
+def test_four_seconds_unseen_need_no_operator(flight):
+    flight.follow()
+    flight.images = False
+    flight.run(4)
+    assert flight.phase is FollowPhase.SEARCHING
+    flight.images, flight.lock = True, 2
+    flight.run_to(FollowPhase.FOLLOWING, 1.0)
+
+
+def test_orbit_goes_around_at_its_distance():
+    flight = IdealFlight(mode="orbit", orbit_speed=2.0)
+    flight.follow()
+    flight.run(4)
+    before = math.atan2(*(flight.position[:2] - flight.target)[::-1])
+    flight.run(5)
+    away = flight.position[:2] - flight.target
+    assert np.linalg.norm(away) == pytest.approx(10, abs=0.8)
+    turned = (math.atan2(away[1], away[0]) - before) % (2 * math.pi)
+    assert turned == pytest.approx(5 * 2.0 / 10, abs=0.15)  # clockwise from above: north to east
+    bearing = math.atan2(-away[1], -away[0])
+    assert abs((flight.yaw - bearing + math.pi) % (2 * math.pi) - math.pi) < math.radians(5)
 
 
 def test_after_a_long_loss_spotlight_goes_on():

@@ -48,8 +48,15 @@ def test_the_same_lock_needs_no_similarity():
 
 def test_nobody_runs_that_fast():
     near = GOOD._replace(position_ne=np.array([7.5, 0.0]))
-    assert judge(near, unseen=1.0)
+    assert judge(near, unseen=2.0)
     assert not judge(near, unseen=0.2)
+
+
+def test_who_was_in_view_all_the_time_does_not_become_the_target():
+    beside = GOOD._replace(position_ne=PREDICTED.position_ne + np.array([2.5, 0.0]))
+    gates = Reacquisition(0.6)
+    assert not any(gates.judge(beside, PREDICTED, unseen, 8.0) for unseen in np.arange(0.1, 4.0, 0.1))
+    assert gates.judge(beside._replace(lock=beside.lock + 1), PREDICTED, 2.0, 8.0)  # came into sight only now
 
 
 def test_another_lock_starts_again():

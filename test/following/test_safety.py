@@ -16,6 +16,11 @@ def problem(measurement):
     return safety.measurement_problem(measurement, 10.1, "camera_optical", (640, 480))
 
 
+def test_beyond_floor_or_ceiling_the_way_leads_back():
+    assert safety.altitude_bounded(0.5, 60.2, 3.0, 60.0) == (pytest.approx(-0.25), True)
+    assert safety.altitude_bounded(-0.5, 2.8, 3.0, 60.0) == (pytest.approx(0.25), True)
+
+
 @pytest.mark.parametrize(
     ("change", "says"),
     [
@@ -75,7 +80,7 @@ def test_stopping_speed_stops_in_the_distance(distance):
 
 def test_climb_ends_at_the_ceiling_and_descent_at_the_floor():
     assert safety.altitude_bounded(1.0, 30.0, 3, 60) == (1.0, False)
-    assert safety.altitude_bounded(1.0, 60.0, 3, 60) == (0.0, True)
+    assert safety.altitude_bounded(1.0, 59.7, 3, 60) == (0.0, True)
     assert safety.altitude_bounded(-1.0, 3.0, 3, 60) == (0.0, True)
 
 

@@ -88,6 +88,27 @@ def test_the_true_height_is_learnt():
     assert scene.estimator.predict(scene.estimator.stamp).height == pytest.approx(1.9, abs=0.06)
 
 
+def test_place_and_height_do_not_creep_together():
+    # Without a held height they did, by 0.6 m of range: the picture stays as it is.
+    scene = Scene(lambda t: (3 * math.sin(0.4 * t), 3 * math.cos(0.4 * t)), height=1.75)
+    scene.run(0, 8)
+    learnt = scene.estimator.predict(scene.estimator.stamp).height
+    scene.run(8, 25)
+    estimate = scene.estimator.predict(scene.estimator.stamp)
+    assert estimate.height == pytest.approx(learnt, rel=0.01)
+    t = scene.estimator.stamp
+    assert estimate.position_ne == pytest.approx([3 * math.sin(0.4 * t), 3 * math.cos(0.4 * t)], abs=0.5)
+
+
+def test_a_steady_curve_is_predicted_as_one():
+    scene = Scene(lambda t: (8 * math.sin(0.5 * t), 8 - 8 * math.cos(0.5 * t)), noise=0.3)
+    scene.run(0, 12)
+    t = scene.estimator.stamp
+    estimate = scene.estimator.predict(t)
+    inward = np.array([-math.sin(0.5 * t), math.cos(0.5 * t)])  # towards the centre: 2 m/s^2
+    assert float(estimate.acceleration_ne @ inward) == pytest.approx(2.0, abs=0.6)
+
+
 def test_an_altitude_that_drifts_does_not_move_the_target():
     # 0.8 m are 1.3 m of range, were the ground believed to stay where it was.
     scene = Scene(lambda t: (0.0, 0.0), sunk=lambda t: min(0.8, 0.08 * max(0.0, t - 5)), noise=0.5)

@@ -31,6 +31,7 @@ BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes 
 FORWARD_FLOOR = 1.0  # m/s^2: the chase is, sight comes before distance
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
+GROUND_CHANGE = 6.0  # m up or down that the estimated ground may move the height; more is an error
 VERTICAL_GAIN = 4.4  # 1/s, vertical speed error to acceleration
 VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
 YAW_FREEZE = 1.5  # m, horizontal: nearer than this the bearing means nothing
@@ -155,7 +156,7 @@ class ControlLaw:
             accel, saturated = self._kept_in_view(accel, own, target, camera)
             limits |= Limit.FOV if saturated else Limit.NONE
         limits |= self._horizontal.step(accel, dt, max(task.ramp, 0.05))
-        velocity_z, limit_z = self._vertical_velocity(own, task, dt, climb=close)
+        velocity_z, limit_z = self._vertical_velocity(own, target, task, dt, climb=close)
         yaw, limit_yaw = self._yaw_angle(own, later_target, task, dt)
         lead = self._horizontal.acceleration / self.velocity_gain
         sent = self._horizontal.velocity + lead
@@ -213,15 +214,20 @@ class ControlLaw:
             return np.zeros(2), True
         return retreat if float(wanted @ back) < safety.RETREAT_SPEED else wanted, True
 
+    def _ground(self, target: Estimate) -> float:
+        """Down-coordinate of the ground that the height refers to, m: the target's, as far as it is believed."""
+        known = self._settings.ground_z
+        return max(known - GROUND_CHANGE, min(known + GROUND_CHANGE, target.ground_z))
+
     def _separation(self, own: OwnState, target: Estimate) -> Array:
-        middle = self._settings.ground_z - target.height / 2
+        middle = self._ground(target) - target.height / 2
         return np.append(target.position_ne - own.position_ned[:2], middle - own.position_ned[2])
 
     def _kept_in_view(self, accel: Array, own: OwnState, target: Estimate, camera: Camera) -> tuple[Array, bool]:
         forward = np.array([math.cos(own.yaw), math.sin(own.yaw)])
         along = float(accel @ forward)
         distance = max(math.hypot(*(target.position_ne - own.position_ned[:2])), 0.1)
-        feet = self._settings.ground_z - own.position_ned[2]
+        feet = self._ground(target) - own.position_ned[2]
         up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
         drag = DRAG * float(own.velocity_ned[:2] @ forward)
         least = -max(GRAVITY * math.tan(max(up, 0.0)) + drag, BRAKING_FLOOR)
@@ -229,14 +235,16 @@ class ControlLaw:
         bounded = max(least, min(most, along))
         return accel + (bounded - along) * forward, bounded != along
 
-    def _vertical_velocity(self, own: OwnState, task: Task, dt: float, *, climb: bool) -> tuple[float, Limit]:
+    def _vertical_velocity(
+        self, own: OwnState, target: Estimate, task: Task, dt: float, *, climb: bool
+    ) -> tuple[float, Limit]:
         s = self._settings
         altitude = task.home_ned[2] - own.position_ned[2]
         up = 0.0
         if climb:
             up = 1.0
         elif task.weight >= 1 and task.mode != "spotlight":
-            wanted = s.height - (s.ground_z - own.position_ned[2])
+            wanted = s.height - (self._ground(target) - own.position_ned[2])
             up = max(-s.max_speed_z, min(s.max_speed_z, HEIGHT_GAIN * wanted))
         up, bounded = safety.altitude_bounded(min(up, s.max_speed_z), altitude, s.min_altitude, s.max_altitude)
         accel = VERTICAL_GAIN * (np.array([-up]) - self._vertical.velocity)

@@ -32,6 +32,7 @@ from uav_tracker_ros.geometry import Intrinsics
 STEP_GAP_MAX = 0.25  # s; a longer pause of the controller itself ends the flight
 ENGAGE_MAX_S = 3.0  # s; the gate gives up after 2 s
 ENTRY_UNSEEN_MAX_S = 1.0  # s without an accepted box while the autopilot is asked for OFFBOARD
+AUTO_RESUME_S = 5.0  # s unseen after which the operator confirms a target before the vehicle moves to it
 STOP_REPEAT_S = 0.2  # s between stop requests while the gate still streams
 _MOVING = (GateState.ENTRY, GateState.STREAMING, GateState.BRAKING)
 
@@ -243,7 +244,7 @@ class Follower:
     def _follow_loss(self, now: float) -> None:
         watch, states, s = self._watch, self._states, self._settings
         unseen = now - watch.seen
-        may_resume = unseen <= s.coast_max or s.reacquire_auto or self._maker.mode == "spotlight"
+        may_resume = unseen <= max(s.coast_max, AUTO_RESUME_S) or s.reacquire_auto or self._maker.mode == "spotlight"
         if watch.reacquired and may_resume:
             self._return_to_following(now)
         elif states.phase is FollowPhase.COASTING and unseen > s.coast_max:

@@ -8,6 +8,7 @@ Source: Blom and Bar-Shalom, "The interacting multiple model algorithm", IEEE TA
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -19,11 +20,27 @@ Array = NDArray[np.float64]
 
 SIZE = 9
 LN_H, CLOCK, GROUND = 6, 7, 8
+SLOWEST_TURN, LARGEST_RATE = 1.0, 1.0  # m/s, rad/s: a slower velocity has no direction to turn
 _KINEMATIC = 6  # the first six: position, velocity, acceleration, each north and east
 _WALKS = np.array([LN_H, CLOCK, GROUND])
 _ORDER = np.array([0, 0, 0, 1, 1, 1, 2, 2, 2])
 _ROWS = np.concatenate([2 * _ORDER, 2 * _ORDER + 1])  # of the nine entries of each axis, north then east
 _COLUMNS = np.concatenate([2 * np.tile([0, 1, 2], 3), 2 * np.tile([0, 1, 2], 3) + 1])
+
+
+def _turn(motion: list[float], dt: float) -> list[list[float]]:
+    """(2, 2) by how much the acceleration turns in ``dt`` s, from velocity and acceleration north and east.
+
+    The coordinated turn of Li and Jilkov, "Survey of maneuvering target tracking, part I", IEEE TAES 39(4), 2003,
+    with its rate taken from the state instead of being one.
+    """
+    vn, ve, an, ae = motion
+    speed2 = vn * vn + ve * ve
+    if speed2 < SLOWEST_TURN**2:
+        return [[1.0, 0.0], [0.0, 1.0]]
+    angle = max(-LARGEST_RATE, min(LARGEST_RATE, (vn * ae - ve * an) / speed2)) * dt
+    cos, sin = math.cos(angle), math.sin(angle)
+    return [[cos, -sin], [sin, cos]]
 
 
 class Bank(NamedTuple):
@@ -69,6 +86,9 @@ class ModelBank:
         gathered = np.array([model.noise(dt) for model in self._models]).reshape(-1, 9)
         noise[:, _ROWS, _COLUMNS] = np.concatenate([gathered, gathered], axis=1)
         noise[:, _WALKS, _WALKS] = self._walk_power * dt
+        for index, model in enumerate(self._models):
+            if model.turns:
+                transition[index, 4:6, 4:6] @= _turn(means[index, 2:6].tolist(), dt)
         moved = transition @ covariances @ transition.transpose(0, 2, 1) + noise
         return (transition @ means[..., None])[..., 0], moved
 

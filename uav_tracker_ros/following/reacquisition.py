@@ -16,6 +16,8 @@ Array = NDArray[np.float64]
 CONFIDENCE_MIN = 0.5
 MAHALANOBIS_MAX = 9.2  # squared, 2 degrees of freedom: 99 %
 RADIUS_MAX = 8.0  # m, cap of the growing gate
+RADIUS_MIN, ACCEL_MAX = 0.8, 2.0  # m, m/s^2: how far a target gets from where it was going while it is unseen
+SIGHT_S = 0.5  # s that a candidate may take to confirm; its gate does not grow any longer
 LN_SIZE_MAX = 0.35
 WINDOW = 7  # frames
 NEEDED_SHORT = 5  # of the window, within coast_max
@@ -39,6 +41,7 @@ class Reacquisition:
     def __init__(self, reid_on: float):
         self._reid_on = reid_on
         self._lock = -1
+        self._unseen_at_first = 0.0  # s, when this candidate came into sight
         self._passed: deque[bool] = deque(maxlen=WINDOW)
         self._in_a_row = 0
 
@@ -58,13 +61,15 @@ class Reacquisition:
         """
         if candidate.lock != self._lock:
             self.reset()
-            self._lock = candidate.lock
+            self._lock, self._unseen_at_first = candidate.lock, unseen_s
+        # Somebody else who was in view all the time does not become the target because time goes by.
+        grown_s = min(unseen_s, self._unseen_at_first + SIGHT_S)
         similar = candidate.same_lock or candidate.similarity >= self._reid_on
         size_change = abs(math.log(candidate.measured_height / predicted.height))
         passed = (
             candidate.confidence >= CONFIDENCE_MIN
             and similar
-            and _reachable(candidate.position_ne - predicted.position_ne, predicted, unseen_s, max_speed)
+            and _reachable(candidate.position_ne - predicted.position_ne, predicted, grown_s, max_speed)
             and size_change < LN_SIZE_MAX
         )
         self._passed.append(passed)
@@ -77,8 +82,7 @@ class Reacquisition:
 
 
 def _reachable(offset_ne: Array, predicted: Estimate, unseen_s: float, max_speed: float) -> bool:
-    distance = float(np.linalg.norm(offset_ne))
-    if distance > RADIUS_MAX:
+    if math.hypot(*offset_ne) > min(RADIUS_MAX, RADIUS_MIN + ACCEL_MAX * unseen_s**2 / 2):
         return False
     speed_needed = float(np.linalg.norm(predicted.velocity_ne + offset_ne / max(unseen_s, 0.2)))
     if speed_needed > max_speed + 2.0:  # 2 m/s: 1 sigma of a place over the shortest loss

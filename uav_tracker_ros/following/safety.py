@@ -15,10 +15,11 @@ from uav_tracker_ros.geometry import TargetState
 Array = NDArray[np.float64]
 
 BRAKING = 2.5  # m/s^2, what braking can be counted on
-BRAKING_Z = 1.5  # m/s^2, vertical
+BRAKING_Z = 0.75  # m/s^2, vertical; half of what the law may ask, whose jerk limit delays it
 REACTION_S = 0.5  # s, from the clamp to the braking vehicle
-REACTION_Z_S = 0.3  # s, vertical
+REACTION_Z_S = 0.5  # s, vertical
 FENCE_MARGIN = 2.0  # m
+RETURN_GAIN, RETURN_SPEED = 0.5, 0.5  # 1/s, m/s: back inside floor and ceiling
 ALTITUDE_MARGIN = 0.3  # m, of the altitude's own wander
 FUTURE_S = 0.05  # s, a stamp later than this is another clock's
 LARGEST_BOX = 4.0  # image sizes; a tracker's box may reach over the border, but not like this
@@ -116,10 +117,15 @@ def _towards_fence(room: float) -> float:
     return stopping_speed(room - FENCE_MARGIN, BRAKING, REACTION_S)
 
 
+def _vertical_speed(room: float) -> float:
+    """Largest speed (m/s) towards a bound; beyond it back, since the altitude drifts at zero speed."""
+    return stopping_speed(room, BRAKING_Z, REACTION_Z_S) if room > 0 else max(-RETURN_SPEED, RETURN_GAIN * room)
+
+
 def altitude_bounded(velocity_up: float, altitude: float, floor: float, ceiling: float) -> tuple[float, bool]:
     """A wanted climb rate (m/s, up) that can stop before floor and ceiling (m above home)."""
-    most = stopping_speed(ceiling - ALTITUDE_MARGIN - altitude, BRAKING_Z, REACTION_Z_S)
-    least = -stopping_speed(altitude - floor - ALTITUDE_MARGIN, BRAKING_Z, REACTION_Z_S)
+    most = _vertical_speed(ceiling - ALTITUDE_MARGIN - altitude)
+    least = -_vertical_speed(altitude - floor - ALTITUDE_MARGIN)
     bounded = max(least, min(most, velocity_up))
     return bounded, bounded != velocity_up
 

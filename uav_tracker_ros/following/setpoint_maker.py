@@ -17,7 +17,8 @@ from uav_tracker_ros.following.telemetry_buffer import Array, TelemetryBuffer
 from uav_tracker_ros.frames import euler_from_quaternion
 
 RAMP_S = 3.0  # s from hand-over to full limits
-SWEEP_AMPLITUDE, SWEEP_RATE = math.radians(60), math.radians(20)  # rad, rad/s: search by yaw
+SWEEP_AMPLITUDES = (math.radians(20), math.radians(40), math.radians(60))  # rad, one after the other: search by yaw
+SWEEP_RATE, SWEEP_WAIT_S = math.radians(20), 2.0  # rad/s, s
 FAR_FACTOR, FAR_DISTANCE, FAR_S = 4.0, 40.0, 1.9  # times wanted, m, s: what cannot be caught; braking begins within 2 s
 UNSEEN = (FollowPhase.COASTING, FollowPhase.SEARCHING)
 
@@ -164,7 +165,18 @@ class SetpointMaker:
 
 
 def _sweep(elapsed: float) -> float:
-    """Triangle between -60 and +60 deg at 20 deg/s, from 0."""
-    quarter = SWEEP_AMPLITUDE / SWEEP_RATE
-    t = (elapsed + quarter) % (4 * quarter)
-    return SWEEP_RATE * (t - quarter) if t < 2 * quarter else SWEEP_RATE * (3 * quarter - t)
+    """Yaw beside the predicted bearing: first none, then triangles at 20 deg/s that grow to 60 deg either way.
+
+    Most targets come out where they are expected; a wide sweep from the start looked away from them.
+    """
+    elapsed -= SWEEP_WAIT_S
+    if elapsed <= 0:
+        return 0.0
+    for amplitude in SWEEP_AMPLITUDES:
+        length = 4 * amplitude / SWEEP_RATE
+        if elapsed < length or amplitude == SWEEP_AMPLITUDES[-1]:
+            quarter = length / 4
+            t = (elapsed + quarter) % length
+            return SWEEP_RATE * (t - quarter) if t < 2 * quarter else SWEEP_RATE * (3 * quarter - t)
+        elapsed -= length
+    return 0.0

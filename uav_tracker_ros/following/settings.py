@@ -75,7 +75,7 @@ class FollowSettings:
     camera_z: float = setting(0.0, "camera's place on the body, down", unit="m", low=-2, high=2)
     time_offset: float = setting(0.0, "image clock minus attitude clock", unit="s", low=-0.2, high=0.2)
     ground_z: float = setting(0.0, "down-coordinate of the ground plane, 0 at home", unit="m", low=-200, high=200)
-    gain: float = setting(0.8, "position error to speed", unit="1/s", low=0.1, high=2)
+    gain: float = setting(1.2, "position error to speed", unit="1/s", low=0.1, high=2)
     reference_gain: float = setting(
         2.2, "speed error to acceleration; smaller films softer", unit="1/s", low=0.5, high=4
     )
@@ -88,7 +88,7 @@ class FollowSettings:
     coast_max: float = setting(3.0, "time after which coasting has faded to zero speed", unit="s", low=0, high=6)
     search_max: float = setting(15.0, "time of searching by yaw before Hold", unit="s", low=0, high=60)
     reid_on: float = setting(0.6, "smallest similarity of a re-acquired target", low=0, high=1)
-    reacquire_auto: bool = setting(False, "resume translation after more than coast_max without asking the operator")
+    reacquire_auto: bool = setting(False, "resume translation after more than 5 s unseen without asking the operator")
     allow_engage: bool = setting(False, "let the action switch the autopilot to OFFBOARD")
     allow_arm: bool = setting(False, "let the action arm and take off (simulation)")
     dry_run: bool = setting(False, "compute and publish everything, send nothing to the vehicle")

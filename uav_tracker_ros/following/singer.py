@@ -18,6 +18,7 @@ class SingerModel(NamedTuple):
 
     sigma: float  # m/s^2, 1 sigma of the acceleration
     memory: float  # s, its correlation time
+    turns: bool = False  # the acceleration turns with the velocity: a steady curve
 
     def transition(self, dt: float) -> Matrix:
         """(3, 3) map of (position, velocity, acceleration) over ``dt`` seconds."""

@@ -1,4 +1,4 @@
-"""Where the target is on the ground and how it moves: two filters that share the work (IMM).
+"""Where the target is on the ground and how it moves: three filters that share the work (IMM).
 
 Assumes ground that changes slowly from ``ground_z``, an upright target and one camera whose boxes come in order.
 The filters live at the images' stamps; any other moment is a prediction. State: north, east
@@ -29,15 +29,20 @@ Array = NDArray[np.float64]
 PoseAt = Callable[[float], VehiclePose]
 
 QUIET = SingerModel(sigma=0.25, memory=0.5)  # stands or walks evenly
-MANOEUVRE = SingerModel(sigma=2.1, memory=2.0)  # starts, stops, turns
-MODELS = (QUIET, MANOEUVRE)
-SWITCH_RATE = 0.3  # 1/s, 1 % a frame at 30 Hz each way
-NIS_GATE = 10.0  # per degree of freedom, exceeded in both models
+MANOEUVRE = SingerModel(sigma=3.5, memory=1.0)  # starts and stops
+CURVE = SingerModel(sigma=1.0, memory=20.0, turns=True)  # keeps turning
+MODELS = (QUIET, MANOEUVRE, CURVE)
+SWITCH_RATE = 0.5  # 1/s, from a model to the two others
+NIS_GATE = 10.0  # per degree of freedom, exceeded in all models
 REJECTIONS_MAX = 8  # in a row; more is not noise
 NIS_MEMORY = 0.9  # share kept of the running mean, a box
-HEIGHT_WALK = 0.003  # 1/sqrt(s), of ln height: once learnt it stays, so the size tells slopes from the rest
+HEIGHT_WALK = 0.0003  # 1/sqrt(s), of ln height: once learnt it stays
+# A box shows two of three: place, height and ground can grow together and leave the picture as it is. So the
+# height is learnt over ground that is taken as known, and then held; without that they crept by 0.6 m in 30 s.
+HOLD_AFTER_S = 5.0
+HELD_SIGMA = 0.01  # 1 sigma of ln height from then on
 GROUND_SIGMA = 0.2  # m, 1 sigma of the ground before the first box
-GROUND_WALK = 0.1  # m/sqrt(s)
+GROUND_WALK = 0.05  # m/sqrt(s)
 CLOCK_SIGMA = 0.015  # s, 1 sigma of the clock error before the first box
 CLOCK_WALK = 0.001  # s/sqrt(s)
 KNOWN_MAX = 32  # predictions that are kept; a step of the follower asks for the same moment again and again
@@ -76,7 +81,9 @@ class TargetEstimator:
         self._ground_z = ground_z
         self._time_offset = time_offset
         self._models = ModelBank(MODELS, SWITCH_RATE, (HEIGHT_WALK, CLOCK_WALK, GROUND_WALK))
-        self._bank = Bank(np.zeros((2, SIZE)), np.zeros((2, SIZE, SIZE)), np.array([0.5, 0.5]))
+        count = len(MODELS)
+        self._bank = Bank(np.zeros((count, SIZE)), np.zeros((count, SIZE, SIZE)), np.full(count, 1 / count))
+        self._hold_at = math.inf  # s, when the height has been learnt
         self._known: dict[tuple[float, bool], Estimate] = {}  # predictions since the last change
         self.stamp = -math.inf  # s, of the newest accepted or rejected box
         self.started = False
@@ -98,6 +105,7 @@ class TargetEstimator:
             np.tile(mean, (count, 1)), np.tile(np.diag(sigma**2), (count, 1, 1)), np.full(count, 1 / count)
         )
         self.stamp, self.started, self.rejections, self.nis_mean = stamp, True, 0, 1.0
+        self._hold_at = stamp + HOLD_AFTER_S
         return True
 
     def stop(self) -> None:
@@ -155,6 +163,8 @@ class TargetEstimator:
             return Update(False, nis)
         self._bank = after._replace(weights=before.weights * likelihoods / float(before.weights @ likelihoods))
         self.rejections = 0
+        if stamp > self._hold_at:
+            self._hold_height()
         return Update(True, nis)
 
     def predict(self, stamp: float, *, coasting: bool = False) -> Estimate:
@@ -173,6 +183,13 @@ class TargetEstimator:
     def clock_error(self) -> float:
         """Image clock minus attitude clock, s."""
         return float(self._bank.weights @ self._bank.means[:, CLOCK])
+
+    def _hold_height(self) -> None:
+        """From now on the size tells how far it is."""
+        self._hold_at = math.inf
+        covariances = self._bank.covariances
+        covariances[:, LN_H, :] = covariances[:, :, LN_H] = 0.0
+        covariances[:, LN_H, LN_H] = HELD_SIGMA**2
 
     def _corrected(
         self, bank: Bank, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt

@@ -78,7 +78,7 @@ def fly_one(flight: Flight, plan: Plan) -> dict[str, Any]:
         scenario,
         tracker=plan.tracker,
         seed=flight.seed,
-        settings=scenario_settings(scenario, plan.settings),
+        settings=scenario_settings(scenario, plan.settings, plan.response),
         response=plan.response,
         latency_s=flight.latency_s,
     )

@@ -54,7 +54,7 @@ def _occlusion(seconds: float, bars: Mapping[str, Bar], name: str = "", path: Pa
         path,
         occluders=(_bridge(40.0, seconds, 4.0),),
         settle=10.0,
-        seconds=28.0,
+        seconds=28.0 if seconds < 3 else 36.0,
         bars=bars,
         pictures=not name,
     )

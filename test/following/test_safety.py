@@ -80,8 +80,8 @@ def test_stopping_speed_stops_in_the_distance(distance):
 
 def test_climb_ends_at_the_ceiling_and_descent_at_the_floor():
     assert safety.altitude_bounded(1.0, 30.0, 3, 60) == (1.0, False)
-    assert safety.altitude_bounded(1.0, 59.7, 3, 60) == (0.0, True)
-    assert safety.altitude_bounded(-1.0, 3.3, 3, 60) == (0.0, True)
+    assert safety.altitude_bounded(1.0, 59.7, 3, 60) == (pytest.approx(0.0, abs=1e-6), True)
+    assert safety.altitude_bounded(-1.0, 3.3, 3, 60) == (pytest.approx(0.0, abs=1e-6), True)
 
 
 @pytest.mark.parametrize(

@@ -49,6 +49,7 @@ class TopicRig:
         self._server = MavlinkServer(autopilot, "127.0.0.1", port)
         self._autopilot = autopilot
         options = LaunchOptions(
+            record="off",
             vehicle=f"udpin://127.0.0.1:{port}",
             camera_source="sim",
             scenario="stand",

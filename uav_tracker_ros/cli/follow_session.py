@@ -32,6 +32,7 @@ SELECT_TIMEOUT_S = 10.0
 READY_TIMEOUT_S = 30.0  # the autopilot's clock is mapped within 5 s, parameters are read
 HOLD_TIMEOUT_S = 6.0  # the gate needs up to 3 s to see Hold confirmed
 SHOW_PERIOD_S = 0.1
+WORLD_MOVES_S = 1.0  # from the first report to the first picture of the moved world
 VISIBLE_ENOUGH = 0.7  # an operator would not point at less
 FLYING = (FollowPhase.ENGAGING, FollowPhase.FOLLOWING, FollowPhase.COASTING, FollowPhase.SEARCHING)
 SHARED_VARIABLES = (
@@ -174,8 +175,12 @@ class FollowSession:
             START_TIMEOUT_S,
             lambda: "nothing is heard of the vehicle",
         )
-        client.image = client.truth = None
-        self._wait(lambda: client.truth is not None, START_TIMEOUT_S, lambda: "there is no image")
+        known = time.time()
+        self._wait(
+            lambda: client.truth is not None and client.truth.header.stamp.sec > known + WORLD_MOVES_S,
+            START_TIMEOUT_S,
+            lambda: "there is no image",
+        )
 
     def _target_visible(self, client: FollowerClient) -> bool:
         return client.truth is not None and client.truth.confidence >= VISIBLE_ENOUGH

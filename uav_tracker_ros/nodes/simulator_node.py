@@ -29,6 +29,8 @@ from uav_tracker_ros.simulation.scenarios import get
 from uav_tracker_ros.simulation.truth import FrameTruth, TargetTruth, VehicleTruth
 from uav_tracker_ros.simulation.world import World
 
+PLACE_WAIT_S = 5.0  # for the first report of a vehicle; without one the scenario's own place is drawn
+
 
 @dataclass(frozen=True)
 class SimulationSettings:
@@ -99,8 +101,6 @@ class SimulatorNode(LifecycleNode):
     def on_activate(self, state: LifecycleState) -> TransitionCallbackReturn:
         """Start the camera, and the target unless it waits."""
         self._activated = time.monotonic()
-        if not self.settings.wait_for_start:
-            self._begin()
         self._stopping.clear()
         self._exposures: queue.Queue[Exposure] = queue.Queue(maxsize=64)
         self._threads = [
@@ -170,9 +170,12 @@ class SimulatorNode(LifecycleNode):
         due = time.monotonic()
         while not self._stopping.wait(max(0.0, due - time.monotonic())):
             placed = placed or self._place(vehicle)
-            if not placed and self.count_publishers("follow/vehicle_odometry"):
+            waited = time.monotonic() - self._activated
+            if not placed and waited < PLACE_WAIT_S and self.count_publishers("follow/vehicle_odometry"):
                 due += period  # a report is to come: no picture of a world that is about to move
                 continue
+            if not self.settings.wait_for_start:
+                self._begin()  # with the first picture
             now, stamp = time.monotonic(), self.get_clock().now().nanoseconds
             truth = vehicle.truth_at(now)
             t = self._world_time(now)

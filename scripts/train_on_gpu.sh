@@ -59,7 +59,7 @@ weights_of() { # the best of a stage, or its last where nothing was judged
 for what in "$@"; do
   case $what in
     1)
-      stage siamfcpp_lite0 4.5 --teacher "$PACK/lite0.pth"
+      stage siamfcpp_lite0 4.5 --teacher "$PACK/lite0.pth" --init models/siamfcpp_lite0.safetensors
       stage siamfcpp_trunk 4.9 --teacher "$PACK/lite0.pth"
       ;;
     2) stage siamfcpp 9.4 --init "$(weights_of siamfcpp_trunk)" ;;

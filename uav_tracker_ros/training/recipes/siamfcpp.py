@@ -154,7 +154,7 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     wanted = batch["box"][chosen[0]]
     iou, _ = losses.paired_iou(decode(distances).permute(0, 2, 3, 1)[chosen], wanted)
     share = batch["box_weight"][chosen[0]]
-    box_loss = (-iou.clamp(min=1e-3).log() * share).sum() / share.sum().clamp(min=1)
+    box_loss = (-iou.clamp(min=1e-6).log() * share).sum() / share.sum().clamp(min=1)
     center_loss = losses.excess_bce(centerness[:, 0][chosen], central[chosen]).sum() / max(1, len(wanted))
     total = score_loss + 3 * box_loss + center_loss
     figures = {"score": score_loss, "box": box_loss, "center": center_loss, "iou": iou.sum() / max(1, len(iou))}

@@ -110,7 +110,7 @@ def test_direct_flight_writes_the_results(
     assert run["in_frame"] == 1.0
     assert run["position_error_m"]["p95"] < 1.0
     assert run["lost_s"] == 0.0
-    assert sorted(path.name for path in Path("follow-out").iterdir()) == ["follow.csv", "follow.png"]
+    assert sorted(path.name for path in Path("follow-out").iterdir()) == ["flight.mcap", "follow.csv", "follow.png"]
     assert cv2.imread("follow-out/follow.png") is not None
 
 
@@ -149,7 +149,7 @@ def test_a_flight_is_watched_and_stopped_from_another_terminal(
     assert run["start_s"] == pytest.approx(started, abs=0.1)
     assert follow.left_behind() == []
     files = {path.name: path for path in (tmp_path / "flight").iterdir()}
-    assert files.keys() == {"follow.csv", "follow.mp4", "follow.png", "log"}
+    assert files.keys() == {"flight.mcap", "follow.csv", "follow.mp4", "follow.png", "log"}
     video = cv2.VideoCapture(str(files["follow.mp4"]))
     assert video.get(cv2.CAP_PROP_FRAME_COUNT) > 10
     assert video.read()[1].shape == (480, 640, 3)

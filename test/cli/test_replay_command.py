@@ -7,6 +7,7 @@ import json
 import pytest
 
 from uav_tracker_ros.cli.app import main
+from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.nodes.recording_file import (
     STRING_DEFINITION,
     STRING_TYPE,
@@ -39,7 +40,8 @@ def test_another_law_is_said(record, tmp_path, capsys):
     with RecordingFile(tmp_path / "a.mcap", {}) as file:
         file.add_topic("/follow/journal", STRING_TYPE, STRING_DEFINITION)
         for batch in batches:
-            file.write("/follow/journal", 0, cdr_from_text(batch.replace('"gain":0.8', '"gain":0.5')))
+            other = batch.replace(f'"gain":{FollowSettings().gain}', '"gain":0.5')
+            file.write("/follow/journal", 0, cdr_from_text(other))
     assert main(["replay", str(tmp_path / "a.mcap")]) == 1
     assert "differ, first after" in capsys.readouterr().err
 

@@ -104,7 +104,7 @@ def runner(tmp_path, monkeypatch):
         image_width=480,
         image_height=360,
         rate_hz=15.0,
-        tracker="csrt",
+        tracker="siamfcpp_lite0",
         mode="follow",
         allow_engage=True,
         stand_in_port=free_port(),

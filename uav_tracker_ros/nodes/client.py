@@ -32,7 +32,7 @@ from uav_tracker_ros.msg import FollowState, TrackedTarget
 from uav_tracker_ros.nodes.qos import LATCHED, NEWEST_IMAGE
 from uav_tracker_ros.srv import SelectTarget
 
-CALL_TIMEOUT_S = 5.0
+CALL_TIMEOUT_S = 10.0
 TOPICS: dict[str, tuple[str, Any, Any]] = {
     "state": ("follow/state", FollowState, LATCHED),
     "target": ("target", TrackedTarget, 10),

@@ -175,7 +175,8 @@ def _elsewhere(frames: FrameSeries) -> flight_metrics.Bools:
 
 def _known_frame(control: ControlSeries, frames: FrameSeries) -> tuple[Any, flight_metrics.Bools]:
     """Index of the newest image that the follower knew at each control step, and whether there was one."""
-    stamps = control.time - np.nan_to_num(control.latency, nan=np.inf)
+    # Steps without a new box have no latency: the box before is still the newest.
+    stamps = np.maximum.accumulate(control.time - np.nan_to_num(control.latency, nan=np.inf))
     index = np.searchsorted(frames.time, stamps + 1e-6, side="right") - 1
     return np.maximum(index, 0), (index >= 0) & (len(frames.time) > 0)
 

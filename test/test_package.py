@@ -49,7 +49,15 @@ def test_package_xml_and_setup_py_agree(setup_arguments):
 
 def test_every_executable_is_there_and_starts_its_module(setup_arguments):
     scripts = re.findall(r"scripts/([\w-]+)", CMAKE)
-    assert {"controller_node", "recorder_node", "tracker_node", "camera_node", "simulator_node", "gate", "uav-tracker"} == set(scripts)
+    assert {
+        "controller_node",
+        "recorder_node",
+        "tracker_node",
+        "camera_node",
+        "simulator_node",
+        "gate",
+        "uav-tracker",
+    } == set(scripts)
     for name in scripts:
         path = ROOT / "scripts" / name
         assert os.access(path, os.X_OK), f"{name} is not executable"

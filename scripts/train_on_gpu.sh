@@ -3,7 +3,7 @@
 # Environment: PACK (folder of data/ and lite0.pth), OUT (what is brought back), STEPS (more options, for a dry run).
 set -euo pipefail
 cd "$(dirname "$0")/.."
-PACK=${PACK:-pack}
+PACK=${PACK:-out/pack}
 RUN=${RUN:-out/gpu}
 OUT=${OUT:-out/gpu/back}
 PYTHON=${PYTHON:-python3}

@@ -43,9 +43,10 @@ def run(make_node: Callable[[], LifecycleNode], argv: Sequence[str] | None = Non
         The exit code: 0 after SIGINT, SIGTERM or a finished source; 1 after an error.
     """
     node: LifecycleNode | None = None
-    code = 1
+    code, begun = 1, False
     try:
         rclpy.init(args=list(argv) if argv is not None else None)
+        begun = True
         node = make_node()
         _log_to(node)
         autostart = _declare_autostart(node)
@@ -58,8 +59,11 @@ def run(make_node: Callable[[], LifecycleNode], argv: Sequence[str] | None = Non
     except (KeyboardInterrupt, ExternalShutdownException):
         code = getattr(node, "exit_code", 0)
     except (UavTrackerError, RCLError) as error:
-        name = node.get_name() if node is not None else getattr(make_node, "__name__", "node")
-        sys.stderr.write(f"{name}: {error}\n")
+        if isinstance(error, RCLError) and begun and not rclpy.ok():  # told to end while it was starting
+            code = getattr(node, "exit_code", 0)
+        else:
+            name = node.get_name() if node is not None else getattr(make_node, "__name__", "node")
+            sys.stderr.write(f"{name}: {error}\n")
     finally:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not cut the clean end short
         if node is not None:
@@ -96,7 +100,9 @@ def reporting(transition: Transition[N]) -> Transition[N]:
             return transition(node, state)
         except UavTrackerError as error:
             node.get_logger().error(str(error))
-        except Exception:
+        except Exception as error:
+            if isinstance(error, (RCLError, InvalidHandle)) and not node.context.ok():
+                return TransitionCallbackReturn.FAILURE  # ROS shut down meanwhile: no fault of the node
             logging.getLogger(__name__).exception("%s: %s failed", node.get_name(), transition.__name__)
         return TransitionCallbackReturn.FAILURE
 

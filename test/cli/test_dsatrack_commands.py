@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch", reason="ranking and export need torch: pip 
 from uav_tracker_ros.cli.app import main  # noqa: E402 - after the check for torch
 from uav_tracker_ros.geometry import Box  # noqa: E402
 from uav_tracker_ros.trackers import registry  # noqa: E402
-from uav_tracker_ros.trackers.dsatrack.graphs import read_weights, write_weights  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import read_weights, write_weights  # noqa: E402
 
 TINY = Row("dsatrack_vit_t", 64, (1, 2, 3, 4), ((1, 172), (3, 153)), head_channels=32)
 

@@ -14,9 +14,9 @@ torch = pytest.importorskip("torch", reason="export needs torch: pip install -e 
 
 from uav_tracker_ros.cli.app import main  # noqa: E402
 from uav_tracker_ros.trackers import registry  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp import parity  # noqa: E402
-from uav_tracker_ros.trackers.siamfcpp.graphs import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
 
 NARROW = {

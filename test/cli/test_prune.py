@@ -14,7 +14,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="pruning needs torch: pip install -e .[train]")
 
 from uav_tracker_ros.cli.app import main  # noqa: E402
-from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights, write_weights  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import read_weights, write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
 from uav_tracker_ros.training import pruning_run  # noqa: E402
 

@@ -15,10 +15,11 @@ from seeded import crop, seeded  # noqa: E402
 from uav_tracker_ros.backends import choice, torch_backend  # noqa: E402
 from uav_tracker_ros.backends.export import write_onnx  # noqa: E402
 from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, OutputUnwritable  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import read_weights, write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp import parity  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.folding import folded  # noqa: E402
-from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs, read_weights, write_weights  # noqa: E402
+from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
 
 SMALL = {

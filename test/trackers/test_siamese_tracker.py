@@ -84,9 +84,10 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from seeded import seeded
 
     from uav_tracker_ros.backends.export import write_onnx
+    from uav_tracker_ros.trackers.network_weights import write_weights
     from uav_tracker_ros.trackers.siamcar import network as car
     from uav_tracker_ros.trackers.siamfcpp import network as fcpp
-    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs, write_weights
+    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs
 
     folder, rows = tmp_path_factory.mktemp("models"), []
     for name, network, search_px in (

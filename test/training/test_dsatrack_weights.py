@@ -11,9 +11,9 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 from safetensors.torch import save_file  # noqa: E402 - after the check for torch
 
 from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, ModelFileMissing  # noqa: E402 - after the check for torch
-from uav_tracker_ros.trackers.dsatrack.graphs import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import write_weights  # noqa: E402
 from uav_tracker_ros.training.dsatrack_weights import (  # noqa: E402
     load_teacher,
     load_trunk,

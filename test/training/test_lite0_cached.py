@@ -10,7 +10,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="training needs torch: pip install -e .[train]")
 
 from uav_tracker_ros.errors import InputUnreadable  # noqa: E402 - after the check for torch
-from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import read_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
 from uav_tracker_ros.training.recipes import siamfcpp_lite0_cached as cached  # noqa: E402
 from uav_tracker_ros.training.scenes.pictures import Pictures  # noqa: E402

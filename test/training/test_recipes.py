@@ -13,10 +13,11 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 from safetensors.torch import load_file  # noqa: E402 - after the check for torch
 
 from uav_tracker_ros.errors import InvalidParameter, UnknownName  # noqa: E402
+from uav_tracker_ros.trackers.network_weights import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
-from uav_tracker_ros.training import checkpoint, session  # noqa: E402
+from uav_tracker_ros.training import session  # noqa: E402
 from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
 from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp  # noqa: E402
 
@@ -35,8 +36,8 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("files")
     torch.manual_seed(0)
     torch.save(SiamFCppLite0().trunk.state_dict(), folder / "teacher.pth")
-    checkpoint.save_weights(SiamFCpp(SMALL), folder / "pruned.safetensors")
-    checkpoint.save_weights(SiamCar(SMALL_CAR), folder / "pruned_car.safetensors")
+    write_weights(SiamFCpp(SMALL), folder / "pruned.safetensors")
+    write_weights(SiamCar(SMALL_CAR), folder / "pruned_car.safetensors")
     return folder
 
 
@@ -75,7 +76,7 @@ def test_a_recipe_gives_weights_and_figures(
 
 def test_a_trunk_s_weights_start_the_whole_network(data: Path, tmp_path: Path) -> None:
     network = SiamFCpp(SMALL)
-    checkpoint.save_weights(network.trunk, tmp_path / "trunk.safetensors")
+    write_weights(network.trunk, tmp_path / "trunk.safetensors")
     other = SiamFCpp(SMALL)
     session._start_from(other, tmp_path / "trunk.safetensors")
     assert torch.allclose(other.trunk.conv3.conv.weight, network.trunk.conv3.conv.weight, atol=1e-3)

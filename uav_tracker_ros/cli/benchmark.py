@@ -16,6 +16,7 @@ from rich.progress import Progress
 from rich.table import Table
 
 from uav_tracker_ros.backends.threads import default_threads
+from uav_tracker_ros.cli.folders import ModelsFolder, PeersFolder
 from uav_tracker_ros.cli.output_folder import JsonOutput
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.evaluation.benchmark import (
@@ -67,13 +68,8 @@ def benchmark(
     json: Annotated[
         str | None, typer.Option(help="Write the result as JSON to a file, or - for standard output.", metavar="FILE|-")
     ] = None,
-    peers: Annotated[
-        Path | None, typer.Option(help="Folder of the peers' weights.", envvar="UAV_TRACKER_PEERS", metavar="DIR")
-    ] = None,
-    models_dir: Annotated[
-        Path | None,
-        typer.Option("--models-dir", help="Folder of models.yaml and weights.", envvar="UAV_TRACKER_MODELS"),
-    ] = None,
+    peers: PeersFolder = None,
+    models_dir: ModelsFolder = None,
 ) -> None:
     """Time whole updates, from a BGR frame to a box, of several trackers in one interleaved run.
 

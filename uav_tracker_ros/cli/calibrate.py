@@ -13,6 +13,7 @@ import typer
 from rich.console import Console
 from rich.progress import Progress
 
+from uav_tracker_ros.cli.folders import ModelsFolder, PeersFolder
 from uav_tracker_ros.cli.output_folder import JsonOutput
 from uav_tracker_ros.errors import OutputExists
 from uav_tracker_ros.evaluation.calibration import (
@@ -56,13 +57,8 @@ def confidence(
     json: Annotated[
         str | None, typer.Option(help="Write the result as JSON to a file, or - for standard output.", metavar="FILE|-")
     ] = None,
-    peers: Annotated[
-        Path | None, typer.Option(help="Folder of the peers' weights.", envvar="UAV_TRACKER_PEERS", metavar="DIR")
-    ] = None,
-    models_dir: Annotated[
-        Path | None,
-        typer.Option("--models-dir", help="Folder of models.yaml and weights.", envvar="UAV_TRACKER_MODELS"),
-    ] = None,
+    peers: PeersFolder = None,
+    models_dir: ModelsFolder = None,
 ) -> None:
     """Fit the published confidence on training clips and store it in models.yaml.
 

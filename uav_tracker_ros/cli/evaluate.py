@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from uav_tracker_ros.cli.evaluate_report import Report, print_report, write_reports
+from uav_tracker_ros.cli.folders import ModelsFolder, PeersFolder
 from uav_tracker_ros.cli.output_folder import JsonOutput
 from uav_tracker_ros.errors import InvalidParameter, unknown_name
 from uav_tracker_ros.evaluation.comparison_video import write_comparison
@@ -65,13 +66,8 @@ def evaluate(
         str | None,
         typer.Option(help="Write the summary as JSON to a file, or - for standard output.", metavar="FILE|-"),
     ] = None,
-    peers: Annotated[
-        Path | None, typer.Option(help="Folder of the peers' weights.", envvar="UAV_TRACKER_PEERS", metavar="DIR")
-    ] = None,
-    models_dir: Annotated[
-        Path | None,
-        typer.Option("--models-dir", help="Folder of models.yaml and weights.", envvar="UAV_TRACKER_MODELS"),
-    ] = None,
+    peers: PeersFolder = None,
+    models_dir: ModelsFolder = None,
     seed: Annotated[int, typer.Option(help="For trackers that draw random numbers.")] = 0,
 ) -> None:
     """Score trackers on sequences with true boxes: first box given, one pass.

@@ -51,12 +51,13 @@ def _export(weights: Path, family: str, name: str, folder: Path, console: Consol
         return _export_row(weights, name, folder, console)
     try:
         from uav_tracker_ros.backends import export as onnx_export
+        from uav_tracker_ros.trackers.network_weights import write_weights
         from uav_tracker_ros.trackers.siamfcpp import graphs
         from uav_tracker_ros.training import networks, pruning
     except ImportError as error:
         raise BackendUnavailable(f"torch cannot be imported ({error}); export needs it; pip install torch") from error
     rounded = folder / f"{name}.safetensors"
-    graphs.write_weights(networks.read_network(family, weights), rounded)
+    write_weights(networks.read_network(family, weights), rounded)
     network = networks.read_network(family, rounded)  # as rounded to fp16: every backend runs the same numbers
     search_px = SETTINGS[family].search_size
     flight = graphs.flight_graphs(network, search_px)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,19 +9,15 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from uav_tracker_ros.cli.folders import ModelsFolder, PeersFolder
 from uav_tracker_ros.cli.output_folder import JsonOutput
 from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.registry import ModelRow
 
 
 def models(
-    peers: Annotated[
-        Path | None, typer.Option(help="Folder of the peers' weights.", envvar="UAV_TRACKER_PEERS", metavar="DIR")
-    ] = None,
-    models_dir: Annotated[
-        Path | None,
-        typer.Option("--models-dir", help="Folder of models.yaml and weights.", envvar="UAV_TRACKER_MODELS"),
-    ] = None,
+    peers: PeersFolder = None,
+    models_dir: ModelsFolder = None,
     json: Annotated[
         str | None, typer.Option(help="Write the rows as JSON to a file, or - for standard output.", metavar="FILE|-")
     ] = None,

@@ -40,7 +40,7 @@ def rank(
     summary_output = JsonOutput(json)
     ratios = _share("--semantic", semantic), _share("--plain", plain)
     try:
-        from uav_tracker_ros.trackers.dsatrack.graphs import write_weights
+        from uav_tracker_ros.trackers.network_weights import write_weights
         from uav_tracker_ros.training import dsatrack_pruning as pruning
         from uav_tracker_ros.training.dsatrack_weights import read_row
         from uav_tracker_ros.training.scenes import pictures

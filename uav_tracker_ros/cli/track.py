@@ -17,11 +17,13 @@ from rich.console import Console
 from rich.progress import Progress
 
 from uav_tracker_ros.cli.first_box import drag_box, parse_box
+from uav_tracker_ros.cli.folders import ModelsFolder, PeersFolder
 from uav_tracker_ros.cli.output_folder import JsonOutput, OutputFolder
-from uav_tracker_ros.errors import InputUnreadable, OutputUnwritable
+from uav_tracker_ros.errors import InputUnreadable
 from uav_tracker_ros.evaluation.frame_source import FrameSource, open_source, read_boxes
 from uav_tracker_ros.evaluation.metrics import Scores, score_sequence
 from uav_tracker_ros.evaluation.overlay import draw_overlay
+from uav_tracker_ros.evaluation.video_file import open_video
 from uav_tracker_ros.geometry import Box, Image, TargetState
 from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.lock import LockedTarget, TargetLock
@@ -51,13 +53,8 @@ def track(
     json: Annotated[
         str | None, typer.Option(help="Write a summary as JSON to a file, or - for standard output.", metavar="FILE|-")
     ] = None,
-    peers: Annotated[
-        Path | None, typer.Option(help="Folder of the peers' weights.", envvar="UAV_TRACKER_PEERS", metavar="DIR")
-    ] = None,
-    models_dir: Annotated[
-        Path | None,
-        typer.Option("--models-dir", help="Folder of models.yaml and weights.", envvar="UAV_TRACKER_MODELS"),
-    ] = None,
+    peers: PeersFolder = None,
+    models_dir: ModelsFolder = None,
     seed: Annotated[int, typer.Option(help="For trackers that draw random numbers.")] = 0,
 ) -> None:
     """Follow one box through a video, a folder of pictures or a camera.
@@ -98,7 +95,7 @@ def _follow(frames: FrameSource, lock: TargetLock, box: Box | None, video: Path,
                 true_box = Box(*truth[number]) if truth is not None and number < len(truth) else None
                 picture = _picture(image, run, true_box, number, tracker)
                 if writer is None:
-                    writer = _open_video(video, frames.rate, picture)
+                    writer = open_video(video, frames.rate, picture)
                 writer.write(picture)
                 progress.advance(task)
     except KeyboardInterrupt:
@@ -139,17 +136,6 @@ def _picture(image: Image, run: _Run, true_box: Box | None, number: int, tracker
         lines=lines if number else lines[:1],
         headline=tracker,
     )
-
-
-def _open_video(file: Path, rate: float, picture: Any) -> Any:
-    height, width = picture.shape[:2]
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise OutputUnwritable(
-            f"{file.name} cannot be written as mp4 of {width} x {height}; expected an OpenCV with a video encoder; "
-            "install opencv-contrib-python-headless"
-        )
-    return writer
 
 
 def _write_rows(run: _Run, boxes: Path, table: Path) -> None:

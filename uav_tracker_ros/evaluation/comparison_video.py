@@ -9,10 +9,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from uav_tracker_ros.errors import OutputUnwritable
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.evaluation.overlay import BgrImage, draw_overlay
 from uav_tracker_ros.evaluation.running import FrameRecord
+from uav_tracker_ros.evaluation.video_file import open_video
 from uav_tracker_ros.geometry import Box, Image
 
 _WIDTH = 1920  # px, at most; encoders of small machines end there
@@ -38,7 +38,7 @@ def write_comparison(file: Path, sequence: Sequence, records: Mapping[str, list[
             panels = [draw_panel(image, name, rows[number], true_box, number) for name, rows in records.items()]
             picture = side_by_side(panels)
             if writer is None:
-                writer = _open(file, sequence.rate, picture)
+                writer = open_video(file, sequence.rate, picture)
             writer.write(picture)
     finally:
         if writer is not None:
@@ -72,14 +72,3 @@ def side_by_side(panels: list[BgrImage]) -> BgrImage:
         small = cv2.resize(panel, (width, height), interpolation=cv2.INTER_AREA)
         canvas[row * height : (row + 1) * height, column * width : (column + 1) * width] = small
     return canvas
-
-
-def _open(file: Path, rate: float, picture: BgrImage) -> cv2.VideoWriter:
-    height, width = picture.shape[:2]
-    writer = cv2.VideoWriter(str(file), cv2.VideoWriter.fourcc(*"mp4v"), rate, (width, height))
-    if not writer.isOpened():
-        raise OutputUnwritable(
-            f"{file.name} cannot be written as mp4 of {width} x {height}; expected an OpenCV with a video encoder; "
-            "install opencv-contrib-python-headless"
-        )
-    return writer

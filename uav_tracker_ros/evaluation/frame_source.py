@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ TRUTH_FILES = ("groundtruth.txt", "groundtruth_rect.txt")
 _DEFAULT_RATE = 30.0  # Hz, where the source does not say
 
 
-class FrameSource:
+class FrameSource(ABC):
     """Iterate over it once for its images.
 
     Attributes:
@@ -37,11 +38,11 @@ class FrameSource:
         self.is_live = is_live
         self.truth_file = truth_file
 
+    @abstractmethod
     def __iter__(self) -> Iterator[Image]:
         """The images, (H, W, 3) uint8 BGR or (H, W) uint8/uint16."""
-        raise NotImplementedError
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - a folder of pictures holds nothing open
         """Let go of the file or the device."""
 
 

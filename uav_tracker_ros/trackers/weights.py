@@ -39,6 +39,24 @@ def _digest(file: Path) -> str:  # Python 3.10
     return hashlib.sha256(file.read_bytes()).hexdigest()
 
 
+def array_shapes(file: Path) -> dict[str, tuple[int, ...]]:
+    """Shape of each array of a safetensors file, without reading the arrays.
+
+    Raises:
+        ModelFileMissing: no such file.
+        ModelFileDamaged: not safetensors.
+    """
+    import safetensors
+
+    if not file.is_file():
+        raise ModelFileMissing(f"{file} is not there; expected trained weights; give another file")
+    try:
+        with safetensors.safe_open(file, framework="np") as content:
+            return {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
+    except (safetensors.SafetensorError, OSError) as error:
+        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error
+
+
 def load_state(
     file: Path, expected: Mapping[str, tuple[int, ...]], *, sha256: str | None = None, ignore: Iterable[str] = ()
 ) -> dict[str, NDArray[Any]]:

@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save as safetensors_bytes
-from torch import nn
 
 from uav_tracker_ros.errors import InputUnreadable, InvalidParameter
 
@@ -45,18 +43,6 @@ def load(folder: Path, recipe: str) -> dict[str, Any] | None:
             f"{folder} holds a run of {state['recipe']}; expected one of {recipe}; give another --out"
         )
     return state
-
-
-def save_weights(module: nn.Module, file: Path) -> None:
-    """Matrices and kernels as fp16, the few other numbers as fp32; counters of normalisation are left out."""
-    state = {
-        name: (value.half() if value.ndim > 1 else value.float()).detach().cpu().contiguous()
-        for name, value in module.state_dict().items()
-        if not name.endswith("num_batches_tracked")
-    }
-    partial = file.with_name(f".{file.name}.partial")
-    partial.write_bytes(safetensors_bytes(state))
-    partial.replace(file)
 
 
 def split(file: Path, megabytes: float) -> list[Path]:

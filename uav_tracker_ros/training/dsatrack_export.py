@@ -16,9 +16,10 @@ from uav_tracker_ros.backends.export import write_onnx
 from uav_tracker_ros.backends.shared_weights import share_weights
 from uav_tracker_ros.errors import ModelFileDamaged, unknown_name
 from uav_tracker_ros.trackers.dsatrack import cost
-from uav_tracker_ros.trackers.dsatrack.graphs import flight_graphs, read_weights, write_weights
+from uav_tracker_ros.trackers.dsatrack.graphs import flight_graphs
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX, TEMPLATE_PX
+from uav_tracker_ros.trackers.network_weights import read_weights, write_weights
 
 TOLERANCE = 1e-3  # of maps; one template token more or less at its rank's threshold changes them by up to 7e-4
 BACKENDS = ("onnxruntime", "openvino")

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import safetensors
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
-from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, ModelFileMissing
-from uav_tracker_ros.trackers.dsatrack.graphs import COUNTER, read_weights
+from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SLOT, Row
+from uav_tracker_ros.trackers.network_weights import COUNTER, read_weights
+from uav_tracker_ros.trackers.weights import array_shapes
 
 _UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.", "pos_embed")
 _TIMM = "timm:"
@@ -38,7 +38,7 @@ def start_from(network: DsaTrack, file: Path) -> str:
     if str(file).startswith(_TIMM):
         load_trunk(network.backbone, _timm(str(file)[len(_TIMM) :]))
         return f"the vision transformer {file}"
-    shapes = _shapes(file)
+    shapes = array_shapes(file)
     if "pos_embed" in shapes:
         from safetensors.torch import load_file
 
@@ -58,7 +58,7 @@ def read_row(file: Path) -> DsaTrack:
         ModelFileMissing: no such file.
         ModelFileDamaged: not safetensors, or no row's weights.
     """
-    shapes = _shapes(file)
+    shapes = array_shapes(file)
     row = _row_of(shapes)
     if row is None:
         raise ModelFileDamaged(
@@ -79,16 +79,6 @@ def _row_of(shapes: Mapping[str, tuple[int, ...]]) -> Row | None:
         if found == {name: tuple(value.shape) for name, value in state.items() if not name.endswith(COUNTER)}:
             return row
     return None
-
-
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    if not file.is_file():
-        raise ModelFileMissing(f"{file} is not there; expected trained weights; give another file")
-    try:
-        with safetensors.safe_open(file, framework="np") as content:
-            return {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error
 
 
 def _timm(name: str) -> dict[str, Tensor]:

@@ -18,6 +18,7 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
+from uav_tracker_ros.trackers.network_weights import write_weights
 from uav_tracker_ros.training import checkpoint
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.logbook import Logbook
@@ -207,7 +208,7 @@ class Engine:
         self._judging, self._judged = time.monotonic() - start, time.monotonic()
         if figures.get("figure", -math.inf) > self.best:
             self.best = figures["figure"]
-            checkpoint.save_weights(self._averaged().student, self.settings.out / "best.safetensors")
+            write_weights(self._averaged().student, self.settings.out / "best.safetensors")
         return figures
 
     def _averaged(self) -> Lesson:
@@ -234,6 +235,6 @@ class Engine:
             "average": self.average,
         }
         checkpoint.save(state, self.settings.out)
-        checkpoint.save_weights(self._averaged().student, self.settings.out / "last.safetensors")
+        write_weights(self._averaged().student, self.settings.out / "last.safetensors")
         self.log.save()
         self._saving = time.monotonic() - start

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from uav_tracker_ros.errors import ModelFileDamaged, ModelFileMissing, unknown_name
+from uav_tracker_ros.errors import ModelFileDamaged, unknown_name
+from uav_tracker_ros.trackers.network_weights import read_weights
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar
-from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths
+from uav_tracker_ros.trackers.weights import array_shapes
 
 Network = SiamFCpp | SiamCar
 FAMILIES: dict[str, Callable[[], Network]] = {"siamfcpp": SiamFCpp, "siamcar": SiamCar}
@@ -29,7 +30,7 @@ def read_network(family: str, file: Path) -> Network:
         ModelFileDamaged: not safetensors, or another family's weights.
     """
     check_family(family)
-    shapes = _shapes(file)
+    shapes = array_shapes(file)
     try:
         network = SiamFCpp(Widths.of(shapes)) if family == "siamfcpp" else SiamCar(CarWidths.of(shapes))
     except KeyError as error:
@@ -38,15 +39,3 @@ def read_network(family: str, file: Path) -> Network:
         ) from error
     read_weights(network, file)
     return network
-
-
-def _shapes(file: Path) -> dict[str, tuple[int, ...]]:
-    import safetensors
-
-    if not file.is_file():
-        raise ModelFileMissing(f"{file} is not there; expected trained weights; give another file")
-    try:
-        with safetensors.safe_open(file, framework="np") as content:
-            return {name: tuple(content.get_slice(name).get_shape()) for name in content.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ModelFileDamaged(f"{file.name} cannot be read as safetensors ({error}); copy the file again") from error

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from uav_tracker_ros.errors import InvalidParameter, ModelFileDamaged, UavTrackerError, unknown_name
+from uav_tracker_ros.trackers.network_weights import read_weights, write_weights
 from uav_tracker_ros.trackers.search_region import SETTINGS
-from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights, write_weights
 from uav_tracker_ros.training import pruning
 from uav_tracker_ros.training.networks import FAMILIES, check_family
 from uav_tracker_ros.training.pruning import Layer

@@ -154,8 +154,8 @@ def test_folded_patches_are_the_same(torch) -> None:
 
 
 def test_weights_survive_a_file_and_a_row_is_small_enough_to_ship(torch, tmp_path) -> None:
-    from uav_tracker_ros.trackers.dsatrack.graphs import read_weights, write_weights
     from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
+    from uav_tracker_ros.trackers.network_weights import read_weights, write_weights
 
     network = DsaTrack(ROWS["dsatrack_vit_t"])
     file = tmp_path / "w.safetensors"
@@ -172,7 +172,7 @@ def test_weights_survive_a_file_and_a_row_is_small_enough_to_ship(torch, tmp_pat
 
 
 def test_a_place_that_cannot_be_written(torch, small_network, tmp_path) -> None:
-    from uav_tracker_ros.trackers.dsatrack.graphs import write_weights
+    from uav_tracker_ros.trackers.network_weights import write_weights
 
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritable, match="choose another"):

@@ -1,64 +1,18 @@
-"""Between files and networks of the family: weights, and the graphs that fly, with constant shapes."""
+"""The graphs of the family that fly, with constant shapes."""
 
 from __future__ import annotations
 
 import copy
-from contextlib import suppress
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from uav_tracker_ros.backends.graph import Graph
-from uav_tracker_ros.errors import OutputUnwritable
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack, PatchEmbed
 from uav_tracker_ros.trackers.dsatrack.rows import SEARCH_PX, TEMPLATE_PX
 from uav_tracker_ros.trackers.dsatrack.semantic_graph import SemanticGraph, edge_roots
-from uav_tracker_ros.trackers.weights import load_state
 
-COUNTER = "num_batches_tracked"  # of batch normalisation; says nothing at flight time
 _STATE = ("memory", "keys", "values")
-
-
-def read_weights(network: DsaTrack, file: Path) -> DsaTrack:
-    """The network with the weights of a .safetensors file, in eval mode; floats of any precision become fp32.
-
-    Raises:
-        ModelFileMissing: no such file.
-        ModelFileDamaged: not safetensors, or arrays that are not this row's.
-    """
-    state = network.state_dict()
-    counters = [name for name in state if name.endswith(COUNTER)]
-    expected = {name: tuple(value.shape) for name, value in state.items() if name not in counters}
-    found = load_state(file, expected, ignore=counters)
-    network.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
-    return network.eval()
-
-
-def write_weights(network: DsaTrack, file: Path) -> None:
-    """Matrices and kernels as fp16, the few other numbers as fp32; the file appears whole or not at all.
-
-    Raises:
-        OutputUnwritable: the file cannot be made there.
-    """
-    from safetensors.torch import save
-
-    state = {
-        name: (value.half() if value.ndim > 1 else value.float()).detach().cpu().contiguous()
-        for name, value in network.state_dict().items()
-        if not name.endswith(COUNTER)
-    }
-    partial = file.with_name(f".{file.name}.partial")
-    try:
-        partial.write_bytes(save(state))
-        partial.replace(file)
-    except OSError as error:
-        with suppress(OSError):
-            partial.unlink()
-        raise OutputUnwritable(
-            f"cannot write weights to '{file}': {error.strerror or error}; expected a folder with write access: "
-            "choose another"
-        ) from error
 
 
 class FoldedPatchEmbed(nn.Module):

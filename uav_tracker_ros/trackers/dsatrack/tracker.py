@@ -23,8 +23,9 @@ def _backend(build: Build) -> Backend:
     if build.backend != "torch":
         return load_onnx(build.backend, {graph: build.files[graph] for graph in GRAPHS}, build.threads)
     from uav_tracker_ros.backends import torch_backend
-    from uav_tracker_ros.trackers.dsatrack.graphs import flight_graphs, read_weights
+    from uav_tracker_ros.trackers.dsatrack.graphs import flight_graphs
     from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
+    from uav_tracker_ros.trackers.network_weights import read_weights
 
     network = read_weights(DsaTrack(ROWS[build.name]), build.files["weights"])
     return torch_backend.load(flight_graphs(network), build.threads)

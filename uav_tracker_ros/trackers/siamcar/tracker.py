@@ -22,8 +22,9 @@ def _backend(build: Build) -> Backend:
     if build.backend != "torch":
         return load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     from uav_tracker_ros.backends import torch_backend
+    from uav_tracker_ros.trackers.network_weights import read_weights
     from uav_tracker_ros.trackers.siamcar.network import SEARCH_PX, WIDTHS, SiamCar
-    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs, read_weights
+    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs
 
     network = read_weights(SiamCar(WIDTHS[build.name]), build.file("weights"))
     return torch_backend.load(flight_graphs(network, SEARCH_PX), build.threads)

@@ -31,7 +31,8 @@ def _backend(build: Build) -> Backend:
     if build.backend != "torch":
         return load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     from uav_tracker_ros.backends import torch_backend
-    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs, read_weights
+    from uav_tracker_ros.trackers.network_weights import read_weights
+    from uav_tracker_ros.trackers.siamfcpp.graphs import flight_graphs
     from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, WIDTHS, SiamFCpp
 
     network = read_weights(SiamFCpp(WIDTHS[build.name]), build.file("weights"))

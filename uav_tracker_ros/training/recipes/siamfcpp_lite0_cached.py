@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import cv2
 import numpy as np
@@ -27,7 +27,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from uav_tracker_ros.errors import InputUnreadable
-from uav_tracker_ros.trackers.siamfcpp.graphs import read_weights
+from uav_tracker_ros.trackers.network_weights import read_weights
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import STRIDE8_BLOCK, SiamFCppLite0
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.recipes.siamfcpp_lite0 import (
@@ -185,7 +185,7 @@ def learn(options: argparse.Namespace) -> None:
 
 def export(options: argparse.Namespace) -> None:
     """Write the two graphs that run at flight time."""
-    network = cast(SiamFCppLite0, read_weights(SiamFCppLite0(), options.init))
+    network = read_weights(SiamFCppLite0(), options.init)
     options.out.mkdir(parents=True, exist_ok=True)
     template = torch.zeros(1, 128, 128, 3, dtype=torch.uint8)
     search = torch.zeros(1, 256, 256, 3, dtype=torch.uint8)

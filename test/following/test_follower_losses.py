@@ -1,0 +1,147 @@
+"""What the follower does when the target is not seen: wait, coast, search, return, hold."""
+
+import math
+
+import numpy as np
+import pytest
+from ideal_flight import IdealFlight
+
+from uav_tracker_ros.flight import GateState, VehicleMode
+from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal
+from uav_tracker_ros.geometry import TargetState
+
+
+@pytest.fixture
+def flight():
+    return IdealFlight()
+
+
+def test_loss_coasts_searches_and_holds():
+    flight = IdealFlight(search_max=6.0)
+    flight.follow()
+    flight.target_velocity = np.array([2.0, 0.0])
+    flight.run(6)
+    flight.images = False
+    lost_at = flight.now
+    flight.run_to(FollowPhase.COASTING, 1.0)
+    assert flight.now - lost_at < 0.35
+    flight.run(0.5)
+    assert flight.velocity[0] > 1.5  # the target's speed is kept
+    flight.run_to(FollowPhase.SEARCHING, 4.0)
+    assert flight.now - lost_at == pytest.approx(3.0, abs=0.2)
+    flight.run(4.5)
+    assert np.linalg.norm(flight.out.setpoint.velocity_ned[:2]) < 0.3
+    yaws = [setpoint.yaw_ned for now, setpoint in flight.setpoints if now > flight.now - 2]
+    assert max(yaws) - min(yaws) > math.radians(15)
+    flight.run_to(FollowPhase.HOLD, 4.0)
+    assert flight.out.report.end_code is EndCode.TARGET_LOST
+
+
+def test_height_is_not_changed_while_coasting(flight):
+    flight.follow(Goal(height=8.0))
+    assert flight.out.setpoint.velocity_ned[2] < -0.3
+    flight.images = False
+    flight.run_to(FollowPhase.COASTING, 1.0)
+    flight.run(1.0)
+    assert abs(flight.out.setpoint.velocity_ned[2]) < 0.1
+
+
+@pytest.mark.parametrize(("state", "confidence"), [(TargetState.LOST, 0.0), (TargetState.UNCERTAIN, 0.1)])
+def test_words_of_the_tracker_are_believed(flight, state, confidence):
+    flight.follow()
+    flight.state, flight.confidence = state, confidence
+    flight.run_to(FollowPhase.COASTING, 0.5)
+
+
+def test_a_short_loss_ends_by_itself(flight):
+    flight.follow()
+    flight.images = False
+    flight.run(1.0)
+    flight.images, flight.lock = True, 2
+    flight.run_to(FollowPhase.FOLLOWING, 1.5)
+
+
+def enter(flight):
+    """A goal is accepted; the autopilot does not fly our setpoints yet."""
+    flight.run_to(FollowPhase.READY)
+    flight.run(0.4)
+    assert flight.follower.start_goal(Goal(), flight.now) is EndCode.NONE
+    flight.run_to(FollowPhase.ENGAGING, 0.1)
+
+
+def test_a_gap_in_the_images_while_entering_is_waited_for(flight):
+    enter(flight)
+    flight.images = False
+    flight.run(0.5)
+    assert flight.phase is FollowPhase.ENGAGING
+    flight.images = True
+    flight.run_to(FollowPhase.FOLLOWING, 6.0)
+
+
+def test_nothing_begins_without_a_target(flight):
+    enter(flight)
+    flight.state, flight.confidence = TargetState.LOST, 0.0
+    flight.run_to(FollowPhase.HOLD, 1.3)
+    assert flight.out.report.end_code is EndCode.TARGET_LOST
+    assert flight.mode is VehicleMode.HOLD
+
+
+def test_a_loss_during_the_ramp_coasts(flight):
+    enter(flight)
+    assert flight.run(2.0, lambda: flight.gate is GateState.STREAMING)
+    flight.run(0.5)
+    flight.images = False
+    flight.run_to(FollowPhase.COASTING, 0.5)
+    flight.images = True
+    flight.run_to(FollowPhase.FOLLOWING, 1.5)
+
+
+def test_another_object_is_not_followed(flight):
+    flight.follow()
+    flight.lock, flight.similarity = 2, 0.3
+    assert flight.run(1.5, lambda: flight.phase is FollowPhase.COASTING)
+    flight.run(4)
+    assert flight.phase is FollowPhase.SEARCHING
+
+
+def test_after_a_long_loss_the_operator_confirms(flight):
+    flight.follow()
+    flight.images = False
+    flight.run_to(FollowPhase.SEARCHING, 5.0)
+    flight.run(2)
+    flight.images, flight.lock = True, 2
+    flight.run(2)
+    assert flight.phase is FollowPhase.SEARCHING
+    assert flight.follower.start_goal(Goal(), flight.now) is EndCode.NONE
+    flight.run(1)
+    assert flight.phase is FollowPhase.FOLLOWING
+
+
+def test_the_search_looks_where_the_target_is_expected_first(flight):
+    flight.follow()
+    flight.images = False
+    flight.run_to(FollowPhase.SEARCHING, 5.0)
+    yaws = []
+    flight.run(14, lambda: yaws.append(math.degrees(flight.out.setpoint.yaw_ned)))
+    assert max(np.abs(yaws[: round(1.5 / 0.02)])) < 3
+    assert max(np.abs(yaws[: round(5.5 / 0.02)])) < 25  # the target stays in the picture
+    assert max(yaws) > 35
+    assert min(yaws) < -18
+
+
+def test_four_seconds_unseen_need_no_operator(flight):
+    flight.follow()
+    flight.images = False
+    flight.run(4)
+    assert flight.phase is FollowPhase.SEARCHING
+    flight.images, flight.lock = True, 2
+    flight.run_to(FollowPhase.FOLLOWING, 1.0)
+
+
+def test_after_a_long_loss_spotlight_goes_on():
+    flight = IdealFlight(mode="spotlight")
+    flight.follow()
+    flight.images = False
+    flight.run_to(FollowPhase.SEARCHING, 5.0)
+    flight.images, flight.lock = True, 2
+    flight.run_to(FollowPhase.FOLLOWING, 2.0)

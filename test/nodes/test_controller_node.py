@@ -18,6 +18,7 @@ from uav_tracker_ros.srv import SelectTarget
 
 from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.flight import GateState
+from uav_tracker_ros.following import follower
 from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal
 from uav_tracker_ros.geometry import Intrinsics
 from uav_tracker_ros.nodes import controller_node
@@ -91,18 +92,12 @@ class Rig:
         return state is not None and any(text.startswith(code) for text in state.blockers)
 
     def fly(self):
-        """Follow until the gate streams; the goal's future.
-
-        Node and test share one interpreter: a flight that its pauses end before it streams begins again.
-        """
-        for _ in range(3):
-            self.until_phase(FollowPhase.READY)
-            self.gate.setpoints.clear()
-            end = self.client.follow(Goal(mode="follow"))
-            self.until(lambda: end.done() or self.streams, "not streaming")  # noqa: B023 - called at once
-            if not end.done():
-                return end
-        raise AssertionError(f"ended before it streamed: {end.result()}")
+        """Follow until the gate streams; the goal's future."""
+        self.until_phase(FollowPhase.READY)
+        end = self.client.follow(Goal(mode="follow"))
+        self.until(lambda: end.done() or self.streams, "not streaming")
+        assert not end.done(), end.result()
+        return end
 
     @property
     def streams(self) -> bool:
@@ -135,6 +130,8 @@ def domain():
 def rig(domain, monkeypatch):
     monkeypatch.setenv("ROS_AUTOMATIC_DISCOVERY_RANGE", "LOCALHOST")
     monkeypatch.setattr(controller_node, "GateClient", RecordingGate)
+    # Node and test share one interpreter: its pauses are the test's (test_follower.py has the controller's).
+    monkeypatch.setattr(follower, "STEP_GAP_MAX", DEADLINE_S)
     made = Rig(domain)
     yield made
     made.close()

@@ -1,6 +1,7 @@
 """Every recipe: from a folder of pictures to weights, through the bare entry's own function."""
 
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -45,6 +46,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("recipe", "given", "first"),
     [
         ("siamfcpp_trunk", {"teacher": "teacher.pth"}, "conv1.conv.weight"),
+        ("p_siamfcpp_trunk", {"init": "pruned.safetensors", "teacher": "teacher.pth"}, "trunk.conv1.conv.weight"),
         ("ps_siamfcpp", {"init": "pruned.safetensors"}, "trunk.conv1.conv.weight"),
         ("ps_siamcar", {"init": "pruned_car.safetensors"}, "trunk.conv1.conv.weight"),
         ("siamfcpp_lite0", {"teacher": "teacher.pth"}, "trunk._conv_stem.weight"),
@@ -83,6 +85,33 @@ def test_a_trunk_s_weights_start_the_whole_network(data: Path, tmp_path: Path) -
     assert not torch.equal(other.head.score_search.conv.weight, network.head.score_search.conv.weight)
 
 
+@pytest.mark.parametrize(
+    ("recipe", "given", "learns"),
+    [
+        ("p_siamfcpp_trunk", {"teacher": "teacher.pth"}, {"trunk.conv1", "trunk.conv4", "trunk.conv5"}),
+        ("p_siamfcpp", {"frugal": True}, {"trunk.conv5", "head.score_search"}),
+    ],
+)
+def test_what_is_kept_does_not_move(
+    data: Path, files: Path, tmp_path: Path, recipe: str, given: dict, learns: set[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(siamfcpp, "_JUDGED_CROPS", 4)
+    if "teacher" in given:
+        given = {"teacher": files / given["teacher"]}
+    options = TrainOptions((data,), tmp_path, samples=4, batch=2, device="cpu", rate=0.1, **given)
+    session.train(recipe, replace(options, init=files / "pruned.safetensors"))
+    before, after = load_file(files / "pruned.safetensors"), load_file(tmp_path / "last.safetensors")
+    changed = {name.rsplit(".", 2)[0] for name, value in after.items() if not torch.equal(value, before[name])}
+    blocks = {"trunk.conv1", "trunk.conv4", "trunk.conv5", "head.score_search"}
+    assert changed & blocks == learns
+
+
+def test_frugal_crops_are_smaller_at_the_same_scale() -> None:
+    full, small = siamfcpp.family().batches.cut, siamfcpp.family(siamfcpp.FRUGAL_PX).batches.cut
+    assert (full.search_px, small.search_px) == (303, 255)
+    assert small.search_unit_px == pytest.approx(full.search_unit_px)
+
+
 def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     session.train("eatrack", TrainOptions((data,), tmp_path / "out", device="cpu", show_pairs=sheet))
@@ -110,7 +139,7 @@ def test_what_is_missing_is_said(
 
 
 def test_siamcar_counts_the_middle_of_the_box_and_a_perfect_answer_costs_little() -> None:
-    points = siamcar.FAMILY.points
+    points = siamcar.family().points
     box = torch.tensor([[100.0, 110.0, 180.0, 170.0]])
     batch = {"box": box, "box_weight": torch.ones(1)}
     inside = (points[0] - 140).abs().lt(16) & (points[1] - 140).abs().lt(12)

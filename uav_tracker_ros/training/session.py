@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import torch
@@ -17,16 +17,17 @@ from torch import nn
 from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS
-from uav_tracker_ros.trackers.siamcar.network import SiamCar
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
 from uav_tracker_ros.training.dsatrack_weights import read_row, start_from
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
+from uav_tracker_ros.training.networks import FAMILIES, read_network
 from uav_tracker_ros.training.options import TrainOptions
 from uav_tracker_ros.training.ranks import Ranks
 from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
+from uav_tracker_ros.training.recipes.siamfcpp import PairFamily
 from uav_tracker_ros.training.scenes import pictures
 from uav_tracker_ros.training.scenes.pictures import Pictures
 from uav_tracker_ros.training.scenes.samples import Source
@@ -54,14 +55,39 @@ def _teacher(options: TrainOptions) -> Path:
     return options.teacher
 
 
+def _pruned(options: TrainOptions, name: str) -> Path:
+    if options.init is None:
+        raise InvalidParameter(
+            "--init is not given; expected the weights that `uav-tracker prune` wrote, which this recipe tunes; "
+            f"prune a trained {name} first"
+        )
+    return options.init
+
+
+def _pruned_trunk(options: TrainOptions, judged: Pictures) -> Lesson:
+    network = read_network("siamfcpp", _pruned(options, "siamfcpp"))
+    return siamfcpp.TrunkLesson(_teacher(options), judged, cast(SiamFCpp, network))
+
+
+def _family(options: TrainOptions, name: str) -> tuple[PairFamily, int]:
+    """How a Siamese network learns, and how many convolutions stay as they are."""
+    make = {"siamfcpp": siamfcpp.family, "siamcar": siamcar.family}[name]
+    return (make(siamfcpp.FRUGAL_PX), siamfcpp.FRUGAL_FROZEN) if options.frugal else (make(), 0)
+
+
+def _full(name: str) -> MakeLesson:
+    def make(options: TrainOptions, judged: Pictures) -> Lesson:
+        family, frozen = _family(options, name)
+        return siamfcpp.PairLesson(FAMILIES[name](), family, judged, frozen)
+
+    return make
+
+
 def _tuning(name: str, *, attention: bool) -> MakeLesson:
     def make(options: TrainOptions, judged: Pictures) -> Lesson:
-        if options.init is None:
-            raise InvalidParameter(
-                "--init is not given; expected the weights that `uav-tracker prune` wrote, which this recipe tunes; "
-                f"prune a trained {name} first"
-            )
-        return siamfcpp_tuning.TuningLesson(name, options.init, judged, attention=attention)
+        family, frozen = _family(options, name)
+        weights = _pruned(options, name)
+        return siamfcpp_tuning.TuningLesson(name, weights, family, judged, attention=attention, frozen=frozen)
 
     return make
 
@@ -79,13 +105,11 @@ RECIPES: dict[str, Recipe] = {
     "siamfcpp_trunk": Recipe(
         lambda options, judged: siamfcpp.TrunkLesson(_teacher(options), judged), siamfcpp.TRUNK_SCHEDULE
     ),
-    "siamfcpp": Recipe(
-        lambda _, judged: siamfcpp.PairLesson(SiamFCpp(), siamfcpp.FAMILY, judged), siamfcpp.PAIR_SCHEDULE
-    ),
-    "siamcar": Recipe(lambda _, judged: siamfcpp.PairLesson(SiamCar(), siamcar.FAMILY, judged), siamfcpp.PAIR_SCHEDULE),
+    "p_siamfcpp_trunk": Recipe(_pruned_trunk, siamfcpp.TRUNK_SCHEDULE),
+    **{name: Recipe(_full(name), siamfcpp.PAIR_SCHEDULE) for name in FAMILIES},
     **{
         f"{prefix}_{name}": Recipe(_tuning(name, attention=prefix == "ps"), siamfcpp_tuning.SCHEDULE)
-        for name in siamfcpp_tuning.FAMILIES
+        for name in FAMILIES
         for prefix in ("p", "ps")
     },
     "siamfcpp_lite0": Recipe(

@@ -7,6 +7,8 @@ half over negative cells; IoU of the boxes, weighted by how central the cell is;
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
@@ -44,9 +46,12 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     return total, {name: figure.detach() for name, figure in figures.items()}
 
 
-FAMILY = PairFamily(
-    SiameseKind(SETTINGS["siamcar"], decoding.decode, decoding.SETTINGS),
-    PairBatches(Cut.of(SETTINGS["siamcar"], MARGIN_PX)),
-    cell_points(map_cells(SEARCH_PX)),
-    pair_loss,
-)
+def family(search_px: int = SEARCH_PX) -> PairFamily:
+    """Learns from search crops of this size, at the flight's scale; is judged on those of the flight's size."""
+    flown = SETTINGS["siamcar"]
+    return PairFamily(
+        SiameseKind(flown, decoding.decode, decoding.SETTINGS),
+        PairBatches(Cut.of(replace(flown, search_size=search_px), MARGIN_PX)),
+        cell_points(map_cells(search_px)),
+        pair_loss,
+    )

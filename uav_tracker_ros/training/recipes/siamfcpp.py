@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,16 +42,24 @@ Maps = tuple[Tensor, Tensor, Tensor]
 
 
 class TrunkLesson(TrunkDistiller):
-    """Feature distillation of the full-width trunk."""
+    """Feature distillation of a trunk.
 
-    def __init__(self, teacher: Path, judged: Pictures) -> None:
-        super().__init__(Trunk(), load_teacher(torch.load(teacher, weights_only=True)))
+    Args:
+        teacher: file of Lite0's ImageNet weights.
+        judged: validation clips.
+        network: a pruned network, whose trunk learns while its head waits; None: a full-width trunk alone.
+    """
+
+    def __init__(self, teacher: Path, judged: Pictures, network: SiamFCpp | None = None) -> None:
+        trunk = network.trunk if network is not None else Trunk()
+        super().__init__(trunk, load_teacher(torch.load(teacher, weights_only=True)))
         self._judged = judged
+        self._student = [network if network is not None else trunk]  # in a list: its trunk is counted once
 
     @property
     def student(self) -> nn.Module:
-        """The trunk alone."""
-        return self.trunk
+        """The trunk, or the whole pruned network."""
+        return self._student[0]
 
     def source(self, pictures: Pictures, seed: int) -> CropSource:
         """Random crops of every picture."""
@@ -67,7 +76,7 @@ class TrunkLesson(TrunkDistiller):
         return self.loss(batch["crop"])
 
     def parts(self) -> list[Part]:
-        """Trunk and projections alike."""
+        """Trunk and projections alike; a head stays as it is."""
         return [Part(self.parameters(), 1.0)]
 
     def judge(self, deadline: float) -> dict[str, float]:
@@ -102,15 +111,26 @@ class PairLesson(nn.Module):
         network: full or pruned.
         family: its own.
         judged: validation clips.
+        frozen: first convolutions of the trunk that stay as they are, their normalisation too.
     """
 
     points: Tensor
 
-    def __init__(self, network: Network, family: PairFamily, judged: Pictures) -> None:
+    def __init__(self, network: Network, family: PairFamily, judged: Pictures, frozen: int = 0) -> None:
         super().__init__()
         self.network, self.family = network, family
         self.register_buffer("points", family.points.clone(), persistent=False)
         self._judged = judged
+        self._frozen = [getattr(network.trunk, f"conv{number}") for number in range(1, frozen + 1)]
+        for block in self._frozen:
+            block.requires_grad_(requires_grad=False)
+
+    def train(self, mode: bool = True) -> PairLesson:
+        """Frozen blocks count no statistics."""
+        super().train(mode)
+        for block in self._frozen:
+            block.eval()
+        return self
 
     @property
     def student(self) -> nn.Module:
@@ -161,9 +181,16 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     return total, {name: figure.detach() for name, figure in figures.items()}
 
 
-FAMILY = PairFamily(
-    SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS),
-    PairBatches(Cut.of(SETTINGS["siamfcpp"], MARGIN_PX)),
-    cell_points(map_cells(SEARCH_PX)),
-    pair_loss,
-)
+def family(search_px: int = SEARCH_PX) -> PairFamily:
+    """Learns from search crops of this size, at the flight's scale; is judged on those of the flight's size."""
+    flown = SETTINGS["siamfcpp"]
+    return PairFamily(
+        SiameseKind(flown, decoding.decode, decoding.SETTINGS),
+        PairBatches(Cut.of(replace(flown, search_size=search_px), MARGIN_PX)),
+        cell_points(map_cells(search_px)),
+        pair_loss,
+    )
+
+
+FRUGAL_PX = 255  # of the search crop, with FRUGAL_FROZEN: three times the pairs a second
+FRUGAL_FROZEN = 4

@@ -13,27 +13,27 @@ from torch import Tensor, nn
 from uav_tracker_ros.training.attention import AttentionSettings, TemplateAttention, loss_with_attention
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.networks import read_network
-from uav_tracker_ros.training.recipes import siamcar, siamfcpp
-from uav_tracker_ros.training.recipes.siamfcpp import PairLesson
+from uav_tracker_ros.training.recipes.siamfcpp import PairFamily, PairLesson
 from uav_tracker_ros.training.scenes.pictures import Pictures
 
 SCHEDULE = Schedule(samples=200_000, batch=128, rate=3e-4)  # a quarter of the full network's, half the rate
-
-FAMILIES = {"siamfcpp": siamfcpp.FAMILY, "siamcar": siamcar.FAMILY}
 
 
 class TuningLesson(PairLesson):
     """A pruned network, with or without attention.
 
     Args:
-        name: of the family, siamfcpp or siamcar.
+        name: of the family, siamfcpp or siamcar; ``family`` is how it learns.
         weights: what `uav-tracker prune` wrote; its widths come from the file.
         judged: validation clips.
         attention: teach with it.
+        frozen: as of :class:`PairLesson`.
     """
 
-    def __init__(self, name: str, weights: Path, judged: Pictures, *, attention: bool) -> None:
-        super().__init__(read_network(name, weights), FAMILIES[name], judged)
+    def __init__(
+        self, name: str, weights: Path, family: PairFamily, judged: Pictures, *, attention: bool, frozen: int = 0
+    ) -> None:
+        super().__init__(read_network(name, weights), family, judged, frozen)
         channels = self.network.trunk.conv5.conv.out_channels
         self.attention: nn.Module = TemplateAttention(channels) if attention else nn.Identity()
 

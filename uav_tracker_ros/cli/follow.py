@@ -21,11 +21,11 @@ from uav_tracker_ros.cli.live_status import LiveStatus
 from uav_tracker_ros.cli.options import launch_arguments
 from uav_tracker_ros.cli.output_folder import JsonOutput, OutputFolder
 from uav_tracker_ros.cli.vehicle_url import check_vehicle
-from uav_tracker_ros.errors import InvalidParameter, ModelFileMissing, UavTrackerError
+from uav_tracker_ros.errors import InvalidParameter, UavTrackerError
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.nodes import processes
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
-from uav_tracker_ros.nodes.variants import follow_settings, read_parameters, variant_layers
+from uav_tracker_ros.nodes.variants import check_tracker, follow_settings, variant_layers
 from uav_tracker_ros.simulation import scenarios
 
 if TYPE_CHECKING:
@@ -209,29 +209,12 @@ def _tracker(options: LaunchOptions, *, chosen: bool) -> tuple[str, str]:
     """
     from uav_tracker_ros.trackers import registry
 
-    name = options.tracker or _variant_tracker(options)
-    row = registry.describe(
-        name,
-        models_dir=Path(options.models_dir) if options.models_dir else None,
-        peers_dir=Path(options.peers_dir) if options.peers_dir else None,
-    )
-    if row.message:
-        raise ModelFileMissing(f"tracker '{name}' cannot run: {row.message}; choose another of `uav-tracker models`")
+    name = check_tracker(options, variant_layers(options))
     if chosen:
         return name, "as asked"
     if name == registry.DEFAULT_TRACKER:
         return name, "the default: of the trackers that ship it follows best"
     return name, f"as variant {options.variant} says"
-
-
-def _variant_tracker(options: LaunchOptions) -> str:
-    from uav_tracker_ros.trackers import registry
-
-    name = registry.DEFAULT_TRACKER
-    for layer in variant_layers(options):
-        pairs = read_parameters(layer.path) if layer.path is not None else dict(layer.parameters)
-        name = pairs.get("tracker.name", name)
-    return name
 
 
 def _fly_direct(

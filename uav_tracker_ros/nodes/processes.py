@@ -16,7 +16,13 @@ from pathlib import Path
 
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.nodes.launch_options import FOLLOW_NAMES, VEHICLE_DEFAULT, LaunchOptions
-from uav_tracker_ros.nodes.variants import check_names, config_directory, follow_settings, variant_layers
+from uav_tracker_ros.nodes.variants import (
+    check_names,
+    check_tracker,
+    config_directory,
+    follow_settings,
+    variant_layers,
+)
 
 __all__ = ["LaunchOptions", "ProcessSpec", "gate_socket", "gate_url", "process_table"]
 
@@ -55,12 +61,15 @@ def process_table(options: LaunchOptions) -> tuple[ProcessSpec, ...]:
 
     Raises:
         UnknownName: variant, tracker, backend or scenario that does not exist.
+        ModelFileMissing: the tracker's weights are not here.
         InvalidParameter: a value outside its range, or options that contradict each other.
     """
     options.check()
     check_names(options)
     layers = variant_layers(options)
     settings = follow_settings(options, layers)
+    if "tracker" in options.parts:
+        check_tracker(options, layers)
     files = tuple(str(layer.path) for layer in layers if layer.path is not None)
     extra = tuple(pair for layer in layers for pair in layer.parameters)
     rows = (

@@ -212,7 +212,7 @@ class TrackerNode(LifecycleNode):
             "lock": self._newest.lock,
             "reliable": subscription.reliable,
             "qos mismatches": subscription.mismatches,
-            "tracker": self.settings.name,
+            "tracker": self.settings.chosen,
             "model": self._model,
         }
         return Health(problem, is_error, values)

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from uav_tracker_ros.errors import InputUnreadable, InvalidParameter, unknown_name
+from uav_tracker_ros.errors import InputUnreadable, InvalidParameter, ModelFileMissing, unknown_name
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.nodes.launch_options import FOLLOW_NAMES, LaunchOptions
 
@@ -78,6 +78,34 @@ def check_names(options: LaunchOptions) -> None:
         from uav_tracker_ros.simulation.scenarios import get
 
         get(options.scenario)
+
+
+def check_tracker(options: LaunchOptions, layers: Iterable[Layer]) -> str:
+    """The name of the tracker that will run; a launch ends here if it cannot, instead of in a node that starts anew.
+
+    Raises:
+        UnknownName: a file names a tracker that does not exist.
+        ModelFileMissing: its weights are not here; the message says where they would come from.
+    """
+    from uav_tracker_ros.nodes.tracker_settings import TrackerSettings
+    from uav_tracker_ros.trackers import registry
+
+    values: dict[str, Any] = {}
+    for layer in layers:
+        values.update(read_parameters(layer.path) if layer.path is not None else layer.parameters)
+    asked = {"name": options.tracker, "models_dir": options.models_dir, "peers_dir": options.peers_dir}
+    given = {leaf: values.get(f"tracker.{leaf}") for leaf in (*asked, "max_gmacs")}
+    given |= {leaf: value for leaf, value in asked.items() if value}
+    settings = TrackerSettings(**{leaf: value for leaf, value in given.items() if value is not None})
+    name = settings.chosen
+    row = registry.describe(
+        name,
+        models_dir=Path(settings.models_dir) if settings.models_dir else None,
+        peers_dir=Path(settings.peers_dir) if settings.peers_dir else None,
+    )
+    if row.message:
+        raise ModelFileMissing(f"tracker '{name}' cannot run: {row.message}; choose another of `uav-tracker models`")
+    return name
 
 
 def follow_settings(options: LaunchOptions, layers: Iterable[Layer]) -> FollowSettings:

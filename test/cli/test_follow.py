@@ -147,6 +147,8 @@ def test_a_flight_is_watched_and_stopped_from_another_terminal(
     assert run["end_code"] == "STOPPED"
     assert run["setpoints"] > 20
     assert run["start_s"] == pytest.approx(started, abs=0.1)
+    assert {load["name"] for load in run["processes"]} >= {"tracker", "controller", "gate", "command"}
+    assert all(0 <= load["cpu_share"] < 64 and load["rss_mb"] > 10 for load in run["processes"])
     assert follow.left_behind() == []
     files = {path.name: path for path in (tmp_path / "flight").iterdir()}
     assert files.keys() == {"flight.mcap", "follow.csv", "follow.mp4", "follow.png", "log"}

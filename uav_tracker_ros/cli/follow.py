@@ -276,6 +276,10 @@ def _fly_over_topics(
     record = assemble(result.log, facts)
     run = _write(record, settings, output)
     run |= rates(result.log)
+    run["processes"] = [
+        {"name": load.name, "cpu_share": round(load.cpu_share, 3), "rss_mb": round(load.rss_mb)}
+        for load in result.loads
+    ]
     if math.isfinite(result.start_s):
         run["start_s"] = round(result.start_s, 2)
     if run.get("tracked_hz", math.inf) < SLOW_SHARE * run.get("image_hz", 0.0):

@@ -24,6 +24,7 @@ from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.nodes.client import FollowerClient, GoalEnd, Selection
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
+from uav_tracker_ros.nodes.process_load import LoadMeter, ProcessLoad
 from uav_tracker_ros.nodes.processes import process_table
 from uav_tracker_ros.nodes.runner import Runner
 
@@ -62,7 +63,7 @@ class FlightResult:
     end: GoalEnd
     complete: bool  # flown for the time asked and, if engaged, in Hold at the end
     start_s: float  # from starting the processes to the first tracked image
-    pids: dict[str, int]
+    loads: list[ProcessLoad]  # of every process while it followed
 
 
 class FollowSession:
@@ -99,16 +100,17 @@ class FollowSession:
         self._take_off()
         self._started = time.monotonic()
         with self._processes(), self._client() as client:
-            pids = self._runner.pids()
             self._status.say(
                 f"ROS domain {self._runner.domain_id}; from another terminal: "
                 f"uav-tracker control status --domain {self._runner.domain_id}"
             )
             self._select(client)
             end = self._engage(client)
+            meter = LoadMeter({**self._runner.pids(), "command": os.getpid()})
             complete = self._follow(client, end)
+            loads = meter.read()
             reason = self._hold(client, end)
-        return FlightResult(self._recorder.log, reason, complete, self._recorder.first_box_at - self._started, pids)
+        return FlightResult(self._recorder.log, reason, complete, self._recorder.first_box_at - self._started, loads)
 
     def _take_off(self) -> None:
         """Another simulator's vehicle stands on the ground; a real one is flown up by its pilot."""

@@ -7,8 +7,6 @@ half over negative cells; IoU of the boxes, weighted by how central the cell is;
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
@@ -17,9 +15,7 @@ from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamcar import decoding
 from uav_tracker_ros.trackers.siamcar.network import SEARCH_PX, cell_points, map_cells
 from uav_tracker_ros.training import losses
-from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
-from uav_tracker_ros.training.recipes.siamfcpp import Maps, PairFamily
-from uav_tracker_ros.training.scenes.cropping import Cut
+from uav_tracker_ros.training.recipes.siamfcpp import Maps, PairFamily, pair_family
 from uav_tracker_ros.training.validation import SiameseKind
 
 _CENTRAL = 0.4  # of the box's sides: the part of it whose cells are positive
@@ -47,11 +43,6 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
 
 
 def family(search_px: int = SEARCH_PX) -> PairFamily:
-    """Learns from search crops of this size, at the flight's scale; is judged on those of the flight's size."""
-    flown = SETTINGS["siamcar"]
-    return PairFamily(
-        SiameseKind(flown, decoding.decode, decoding.SETTINGS),
-        PairBatches(Cut.of(replace(flown, search_size=search_px), MARGIN_PX)),
-        cell_points(map_cells(search_px)),
-        pair_loss,
-    )
+    """See :func:`pair_family`."""
+    kind = SiameseKind(SETTINGS["siamcar"], decoding.decode, decoding.SETTINGS)
+    return pair_family(kind, cell_points(map_cells(search_px)), pair_loss, search_px)

@@ -39,6 +39,7 @@ _CROP_MARGIN_PX = 8
 _JUDGED_CROPS = 96
 TRUNK_SHARE = 0.3  # of the rate: the distilled trunk should not forget
 Maps = tuple[Tensor, Tensor, Tensor]
+PairLoss = Callable[[Maps, dict[str, Tensor], Tensor], tuple[Tensor, dict[str, Tensor]]]  # of maps, batch and points
 
 
 class TrunkLesson(TrunkDistiller):
@@ -101,7 +102,7 @@ class PairFamily(NamedTuple):
     kind: SiameseKind  # of tracker, for validation
     batches: PairBatches
     points: Tensor  # (2, M, M) px of the search crop that each cell stands for
-    loss: Callable[[Maps, dict[str, Tensor], Tensor], tuple[Tensor, dict[str, Tensor]]]  # of maps, batch and points
+    loss: PairLoss
 
 
 class PairLesson(nn.Module):
@@ -181,15 +182,16 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     return total, {name: figure.detach() for name, figure in figures.items()}
 
 
-def family(search_px: int = SEARCH_PX) -> PairFamily:
+def pair_family(kind: SiameseKind, points: Tensor, loss: PairLoss, search_px: int) -> PairFamily:
     """Learns from search crops of this size, at the flight's scale; is judged on those of the flight's size."""
-    flown = SETTINGS["siamfcpp"]
-    return PairFamily(
-        SiameseKind(flown, decoding.decode, decoding.SETTINGS),
-        PairBatches(Cut.of(replace(flown, search_size=search_px), MARGIN_PX)),
-        cell_points(map_cells(search_px)),
-        pair_loss,
-    )
+    cut = Cut.of(replace(kind.region, search_size=search_px), MARGIN_PX)
+    return PairFamily(kind, PairBatches(cut), points, loss)
+
+
+def family(search_px: int = SEARCH_PX) -> PairFamily:
+    """See :func:`pair_family`."""
+    kind = SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS)
+    return pair_family(kind, cell_points(map_cells(search_px)), pair_loss, search_px)
 
 
 FRUGAL_PX = 255  # of the search crop, with FRUGAL_FROZEN: three times the pairs a second

@@ -26,6 +26,8 @@ def finish(block, x: Tensor, attended: Tensor) -> Tensor:
 
 def graph(dsa, correlation: Tensor) -> dict[str, Tensor]:
     """correlation (h, m, n) of the nodes that are there -> everything the module computes."""
+    if dsa_form(dsa) != "dynamic":
+        return fixed(dsa, correlation)
     n = correlation.shape[2]
     v = correlation.mean(1)  # (h, n)
     relation = torch.einsum("hi,hj->ij", v, v)
@@ -44,6 +46,28 @@ def graph(dsa, correlation: Tensor) -> dict[str, Tensor]:
     semantic = correlation + normed
     two = dsa.rank(semantic.mean(1).T)
     return {"S": semantic, "relation": relation, "E": edges, "P": smoothing, "score": two[:, 0] - two[:, 1]}
+
+
+def dsa_form(dsa) -> str:
+    return "dynamic" if hasattr(dsa, "edge") else "static" if hasattr(dsa, "conv") else "none"
+
+
+def fixed(dsa, correlation: Tensor) -> dict[str, Tensor]:
+    """The two forms without a graph: the sum over a cell's neighbours written as nine shifted copies, or nothing."""
+    semantic = correlation
+    if dsa_form(dsa) == "static":
+        heads, _, n = correlation.shape
+        frame = torch.zeros(heads, 18, 18, n)
+        frame[:, 1:17, 1:17] = correlation.reshape(heads, 16, 16, n)
+        total = dsa.conv.bias[:, None, None, None].expand(heads, 16, 16, n).clone()
+        for dy in range(3):
+            for dx in range(3):
+                total += torch.einsum(
+                    "gh,hyxn->gyxn", dsa.conv.weight[:, :, dy, dx, 0], frame[:, dy : dy + 16, dx : dx + 16]
+                )
+        semantic = correlation + dsa.gn(total.reshape(1, heads, 256, n))[0]
+    two = dsa.rank(semantic.mean(1).T)
+    return {"S": semantic, "score": two[:, 0] - two[:, 1]}
 
 
 def best(score: Tensor, count: int) -> Tensor:

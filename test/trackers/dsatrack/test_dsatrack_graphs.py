@@ -17,6 +17,7 @@ from uav_tracker_ros.trackers.dsatrack.rows import PUBLISHED, ROWS, Form, Row
 FORMS = {
     "hybrid": (SMALL, Form()),
     "joint": (SMALL, replace(PUBLISHED, edges="hard")),
+    "static": (replace(SMALL, layers=(1, 2), keep=((1, 172),)), Form(semantics="static")),
     "eatrack": (replace(SMALL, layers=(1, 2), keep=(), slots=2), Form()),
 }
 # two features, y offset and attention on the template at these cells of dsatrack_vit_t as `filled` fills it

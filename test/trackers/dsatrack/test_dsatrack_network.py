@@ -14,7 +14,10 @@ FORMS = [
     pytest.param(Form(eliminate="off"), id="hybrid-s-off"),
     pytest.param(Form(eliminate="both"), id="hybrid-s-both"),
     pytest.param(Form(edges="hard", normalise="sym"), id="hard-sym"),
+    pytest.param(Form(semantics="static"), id="static"),
+    pytest.param(Form(semantics="none"), id="none"),
     pytest.param(PUBLISHED, id="joint-c-both"),
+    pytest.param(replace(PUBLISHED, semantics="static"), id="joint-static"),
     pytest.param(replace(PUBLISHED, eliminate="cross"), id="joint-c-cross"),
 ]
 
@@ -93,8 +96,9 @@ def test_a_map_of_scale_zero_is_plain_hybrid_attention_bit_for_bit(torch, small_
         assert torch.equal(without(*crops)[0].score, answers[0][0].score)
 
 
-def test_order_of_template_tokens_does_not_matter(torch, small_network, crops) -> None:
-    network = small_network()
+@pytest.mark.parametrize("form", [Form(), Form(semantics="static")], ids=["dynamic", "static"])
+def test_order_of_template_tokens_does_not_matter(torch, small_network, crops, form: Form) -> None:
+    network = small_network(form)
     shuffled = torch.randperm(192, generator=torch.Generator().manual_seed(1))
     with torch.inference_mode():
         z, x = embedded(network, crops)

@@ -23,7 +23,8 @@ from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
 from uav_tracker_ros.trackers.dsatrack.head import CentreHead, HeadMaps
 from uav_tracker_ros.trackers.dsatrack.rows import HEAD_WIDTH, SEARCH_TOKENS, SLOT, STRIDE, Form, Row
-from uav_tracker_ros.trackers.dsatrack.semantic_graph import SemanticGraph, straight_through
+from uav_tracker_ros.trackers.dsatrack.semantic_graph import straight_through
+from uav_tracker_ros.trackers.dsatrack.semantic_static import semantic_module
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet, RGB, pixel values 0 to 1
 MASKED = -1e4  # added to logits of dropped keys: exactly 0 after softmax in float32, and half precision can hold it
@@ -109,7 +110,7 @@ class Pass(NamedTuple):
     features: Tensor  # (B, 256, D) search tokens after the last norm
     mass: Tensor  # (B, 256) attention of each search token on template keys, mean over heads of the last block
     kept: tuple[Tensor, ...]  # (B, n) of 0 and 1 after each semantic-aware block, cumulative
-    edge_gaps: tuple[Tensor, ...]  # logits of edges of each semantic-aware block
+    edge_gaps: tuple[Tensor, ...]  # logits of edges of each semantic-aware block that has a graph
     hidden: tuple[Tensor, ...]  # input of the first block and output of each: search tokens, or template and search
 
 
@@ -129,7 +130,7 @@ class Backbone(nn.Module):
         self.eliminating = True  # False in training: tokens are judged, but stay
         self.apply(_initialise)
         for index in self.keep:
-            self.blocks[index].attn.dsa = SemanticGraph(row.heads, form)
+            self.blocks[index].attn.dsa = semantic_module(row.heads, form)
 
     def embed_templates(self, crops: Tensor) -> Tensor:
         """(B, T, 128, 128, 3) BGR -> (B, 64 T, D) tokens of the memory."""
@@ -170,7 +171,7 @@ class Backbone(nn.Module):
             x = block.finish(x, weights @ torch.cat([values[:, index], v], 2))
             hidden.append(x)
         mass = weights[..., : keys.shape[3]].sum(-1).mean(1)
-        return Pass(self.norm(x), mass, tuple(k for k in kept if k is not None), tuple(gaps), tuple(hidden))
+        return Pass(self.norm(x), mass, _there(kept), _there(gaps), tuple(hidden))
 
     def both(self, z: Tensor, x: Tensor, *, gather: bool = False) -> Pass:
         """Both streams in one pass, in any :class:`Form`: (B, n, D), (B, 256, D).
@@ -184,14 +185,13 @@ class Backbone(nn.Module):
         kept, gaps, hidden = [], [], [torch.cat([z, x], 1)]
         for index in range(len(self.blocks)):
             z, x, valid, gap, mass = self._pair(index, z, x, valid)
-            if gap is not None:
+            if index in self.keep:
                 gaps.append(gap)
-                if valid is not None:
-                    kept.append(valid)
-                    if gather:
-                        z, valid = _gathered(z, _in_order(valid, self.keep[index])), None
+                kept.append(valid)
+                if gather and valid is not None:
+                    z, valid = _gathered(z, _in_order(valid, self.keep[index])), None
             hidden.append(torch.cat([z, x], 1))
-        return Pass(self.norm(x), mass, tuple(kept), tuple(gaps), tuple(hidden))
+        return Pass(self.norm(x), mass, _there(kept), _there(gaps), tuple(hidden))
 
     def relevance(self, z: Tensor, x: Tensor) -> Tensor:
         """(B, n, D), (B, 256, D) -> (B, n): how much each template token matters for this search region.
@@ -230,7 +230,7 @@ class Backbone(nn.Module):
 
     def _semantic(
         self, index: int, probes: Tensor, nodes: Tensor, correlation: Tensor, valid: Tensor | None
-    ) -> tuple[Tensor, Tensor | None, Tensor]:
+    ) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Cross logits, valid tokens and logits of edges of a semantic-aware block."""
         there = self._applied(valid)
         seen = self.blocks[index].attn.dsa(probes, nodes, correlation, None if there is None else there.detach())
@@ -316,6 +316,11 @@ class DsaTrack(nn.Module):
 
     def _remembered(self, z: Tensor) -> tuple[Tensor, ...]:
         return (z, *self.backbone.remember(z)) if self.form.cached else (z,)
+
+
+def _there(values: list[Tensor | None]) -> tuple[Tensor, ...]:
+    """Those that are not None."""
+    return tuple(value for value in values if value is not None)
 
 
 def _logits(queries: Tensor, keys: Tensor) -> Tensor:

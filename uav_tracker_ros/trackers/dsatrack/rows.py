@@ -33,10 +33,12 @@ class Form:
     eliminate: Literal["cross", "both", "off"] = "cross"  # dropped tokens vanish for search rows | for all rows
     edges: Literal["mean", "hard"] = "mean"  # at inference: probability of an edge, or 1 where it exceeds one half
     normalise: Literal["row", "sym"] = "row"  # of the graph: by the degree of a row, or of both ends (eq. 7)
+    semantics: Literal["dynamic", "static", "none"] = "dynamic"  # graph over template tokens | 3x3 convolution | no map
 
     def __post_init__(self) -> None:
         choices = {"attention": ("hybrid", "joint"), "logits": ("s", "c"), "eliminate": ("cross", "both", "off"),
-                   "edges": ("mean", "hard"), "normalise": ("row", "sym")}  # fmt: skip
+                   "edges": ("mean", "hard"), "normalise": ("row", "sym"),
+                   "semantics": ("dynamic", "static", "none")}  # fmt: skip
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
                 raise InvalidParameter(f"{name} is '{getattr(self, name)}'; expected one of {', '.join(allowed)}")

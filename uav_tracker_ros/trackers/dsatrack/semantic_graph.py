@@ -25,7 +25,7 @@ class Semantics(NamedTuple):
 
     correlation: Tensor  # (B, h, m, n) semantic-aware map S
     relevance: Tensor  # (B, n) logit of keeping a token
-    edge_gap: Tensor  # (B, n (n + 1) / 2) logit of keeping an edge, upper triangle
+    edge_gap: Tensor | None  # (B, n (n + 1) / 2) logit of keeping an edge, upper triangle; None: there is no graph
 
 
 class SemanticGraph(nn.Module):
@@ -37,9 +37,8 @@ class SemanticGraph(nn.Module):
         self.edge = nn.Sequential(nn.Linear(1, 16), nn.GELU(), nn.Linear(16, 8), nn.GELU(), nn.Linear(8, 2))
         self.mix = nn.Linear(heads, heads)
         self.gn = nn.GroupNorm(heads, heads)
-        self.rank = nn.Sequential(nn.Linear(heads, 384), nn.GELU(), nn.Linear(384, 192), nn.GELU(), nn.Linear(192, 2))
-        # A scale of 0 lets a pre-trained trunk start as plain attention; where the map only ranks, it must be seen.
-        nn.init.constant_(self.gn.weight, 0.0 if form.logits == "s" else 1.0)
+        self.rank = ranking(heads)
+        start_scale(self.gn, form)
         self.noise = 1.0  # scale of the training noise
         self.roots: tuple[float, tuple[float, ...]] | None = None  # hard edges without the network: see edge_roots
 
@@ -64,7 +63,7 @@ class SemanticGraph(nn.Module):
             # Heads are mixed from the left: as a layer on the last axis it costs two transposes of the whole map.
             mixed = self.mix.weight @ smoothed.reshape(batch, heads, m * n) + self.mix.bias[:, None]
             mixed = mixed.reshape(batch, heads, m, n)
-            mean, scale = self._statistics(mixed, valid)
+            mean, scale = head_statistics(mixed, valid, self.gn.eps)
             gain, shift = self.gn.weight[:, None, None], self.gn.bias[:, None, None]
             semantic = correlation + ((mixed - mean) * (gain * scale) + shift)
             # The mean of S over m, from pooled values alone.
@@ -109,17 +108,34 @@ class SemanticGraph(nn.Module):
         root = degree.rsqrt()
         return edges * root[:, :, None] * root[:, None, :]
 
-    def _statistics(self, mixed: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor]:
-        """Mean and 1 / standard deviation of each head over the nodes that are there, (B, h, 1, 1)."""
-        if valid is None:
-            mean = mixed.mean((2, 3), keepdim=True)
-            variance = ((mixed - mean) ** 2).mean((2, 3), keepdim=True)
-        else:
-            count = valid.sum(1).clamp(min=1)  # early in training a sample may drop every token
-            weight = valid[:, None, None] / (count[:, None, None, None] * int(mixed.shape[2]))
-            mean = (mixed * weight).sum((2, 3), keepdim=True)
-            variance = ((mixed - mean) ** 2 * weight).sum((2, 3), keepdim=True)
-        return mean, (variance + self.gn.eps).rsqrt()
+
+def ranking(heads: int) -> nn.Sequential:
+    """A token's mean correlation of each head -> keep or drop."""
+    return nn.Sequential(nn.Linear(heads, 384), nn.GELU(), nn.Linear(384, 192), nn.GELU(), nn.Linear(192, 2))
+
+
+def start_scale(norm: nn.GroupNorm, form: Form) -> None:
+    """A scale of 0 lets a pre-trained trunk start as plain attention; where the map only ranks, it must be seen."""
+    nn.init.constant_(norm.weight, 0.0 if form.logits == "s" else 1.0)
+
+
+def head_statistics(mixed: Tensor, valid: Tensor | None, eps: float) -> tuple[Tensor, Tensor]:
+    """Mean and 1 / standard deviation of each head over the nodes that are there, (B, h, 1, 1).
+
+    Args:
+        mixed: (B, h, m, n).
+        valid: (B, n) of 0 and 1; None: all.
+        eps: added to the variance.
+    """
+    if valid is None:
+        mean = mixed.mean((2, 3), keepdim=True)
+        variance = ((mixed - mean) ** 2).mean((2, 3), keepdim=True)
+    else:
+        count = valid.sum(1).clamp(min=1)  # early in training a sample may drop every token
+        weight = valid[:, None, None] / (count[:, None, None, None] * int(mixed.shape[2]))
+        mean = (mixed * weight).sum((2, 3), keepdim=True)
+        variance = ((mixed - mean) ** 2 * weight).sum((2, 3), keepdim=True)
+    return mean, (variance + eps).rsqrt()
 
 
 def class_gap(layers: nn.Sequential, x: Tensor) -> Tensor:

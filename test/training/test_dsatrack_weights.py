@@ -12,7 +12,7 @@ from safetensors.torch import save_file  # noqa: E402 - after the check for torc
 
 from uav_tracker_ros.errors import BackendUnavailable, ModelFileDamaged, ModelFileMissing  # noqa: E402 - after the check for torch
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
+from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS, Row  # noqa: E402
 from uav_tracker_ros.trackers.network_weights import write_weights  # noqa: E402
 from uav_tracker_ros.training.dsatrack_weights import (  # noqa: E402
     load_teacher,
@@ -69,7 +69,7 @@ def test_positions_lose_the_class_token_and_are_resized() -> None:
         (lambda w: w.pop("blocks.0.attn.qkv.weight"), r"1 missing: blocks\.0\.attn\.qkv\.weight"),
         (lambda w: w.update(gain=torch.zeros(1)), "1 unexpected: gain"),
         (lambda w: w.update({"norm.weight": torch.zeros(5)}), r"1 of another shape: norm\.weight"),
-        (lambda w: w.pop("pos_embed"), "no pos_embed"),
+        (lambda w: w.pop("pos_embed"), "2 missing: pos_embed_x, pos_embed_z"),
     ],
     ids=["missing", "unexpected", "shape", "positions"],
 )
@@ -130,6 +130,20 @@ def test_a_row_starts_from_a_vision_transformer_or_a_larger_row(tmp_path, monkey
     own, theirs = student.backbone.blocks[6].mlp.fc1.weight, teacher.backbone.blocks[11].mlp.fc1.weight
     assert torch.allclose(own, theirs, atol=1e-3)
     assert start_from(DsaTrack(TWELVE), tmp_path / "twelve.safetensors") == ""  # its own: loaded as a whole
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_distilled_trunk_starts_every_form_and_shorter_rows(tmp_path, form: str) -> None:
+    torch.manual_seed(0)
+    trunk = DsaTrack(TWELVE).backbone
+    write_weights(trunk, tmp_path / "trunk.safetensors")
+    student = DsaTrack(SEVEN, FORMS[form])
+    before = {name: value.clone() for name, value in student.state_dict().items() if ".dsa." in name}
+    assert start_from(student, tmp_path / "trunk.safetensors") == "a vision transformer"
+    theirs = trunk.blocks[11].mlp.fc1.weight
+    assert torch.allclose(student.backbone.blocks[6].mlp.fc1.weight, theirs, atol=1e-3)
+    assert torch.allclose(student.backbone.pos_embed_z, trunk.pos_embed_z, atol=1e-3)
+    assert all(torch.equal(student.state_dict()[name], value) for name, value in before.items())
 
 
 @pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")

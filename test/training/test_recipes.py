@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 from safetensors.torch import load_file  # noqa: E402 - after the check for torch
 
 from uav_tracker_ros.errors import InvalidParameter, UnknownName  # noqa: E402
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Row  # noqa: E402
 from uav_tracker_ros.trackers.network_weights import write_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamcar.network import CarWidths, SiamCar  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
@@ -112,6 +113,28 @@ def test_frugal_crops_are_smaller_at_the_same_scale() -> None:
     assert small.search_unit_px == pytest.approx(full.search_unit_px)
 
 
+def test_a_row_s_second_stage_goes_on_from_its_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    row = Row("dsatrack_vit_t", 64, (1, 2), ((1, 172),), head_channels=16)
+    monkeypatch.setitem(ROWS, "dsatrack_vit_t", row)
+    first = TrainOptions((data,), tmp_path / "first", samples=2, batch=2, device="cpu", form="static")
+    session.train("dsatrack_vit_t", first)
+    second = replace(first, out=tmp_path / "second", samples=4)
+    with pytest.raises(InvalidParameter, match="train dsatrack_vit_t first"):
+        session.train("dsatrack_vit_t_memory", second)
+    figures = session.train("dsatrack_vit_t_memory", replace(second, init=tmp_path / "first" / "last.safetensors"))
+    assert figures["samples"] == 4
+    assert np.isfinite(figures["figure"])
+    before, after = (load_file(tmp_path / stage / "last.safetensors") for stage in ("first", "second"))
+    assert before.keys() == after.keys()
+    assert "backbone.blocks.1.attn.dsa.conv.weight" in after
+    moved = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert {"backbone.blocks.1.attn.dsa.rank.0.weight", "head.score.0.weight"} <= moved
+    with pytest.raises(InvalidParameter, match="holds a run of dsatrack_vit_t --form static; expected one of dsatrack"):
+        session.train("dsatrack_vit_t", replace(first, form="hybrid"))
+
+
 def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     session.train("eatrack", TrainOptions((data,), tmp_path / "out", device="cpu", show_pairs=sheet))
@@ -128,6 +151,7 @@ def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None
         ("siamfcpp_lite0", {}, InvalidParameter, "--teacher FILE.pth"),
         ("p_siamfcpp", {}, InvalidParameter, "prune"),
         ("eatrack", {"minutes": -1.0}, InvalidParameter, "--minutes"),
+        ("eatrack", {"form": "hybird"}, UnknownName, "did you mean 'hybrid'"),
         ("eatrack", {"device": "tpu"}, InvalidParameter, "auto, cpu or cuda"),
     ],
 )

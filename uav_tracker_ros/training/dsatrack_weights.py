@@ -15,7 +15,7 @@ from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SLOT, Row
 from uav_tracker_ros.trackers.network_weights import COUNTER, read_weights
 from uav_tracker_ros.trackers.weights import array_shapes
 
-_UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.", "pos_embed")
+_UNUSED = ("cls_token", "dist_token", "head.", "head_dist.", "fc_norm.")
 _TIMM = "timm:"
 _SHOWN = 4  # names in a message
 
@@ -39,7 +39,7 @@ def start_from(network: DsaTrack, file: Path) -> str:
         load_trunk(network.backbone, _timm(str(file)[len(_TIMM) :]))
         return f"the vision transformer {file}"
     shapes = array_shapes(file)
-    if "pos_embed" in shapes:
+    if "pos_embed" in shapes or "pos_embed_x" in shapes:
         from safetensors.torch import load_file
 
         load_trunk(network.backbone, load_file(file))
@@ -96,11 +96,12 @@ def _timm(name: str) -> dict[str, Tensor]:
 def load_trunk(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
     """Take the weights of a vision transformer with timm's names; blocks that the row has not are left out.
 
-    Positions are resized from the trunk's grid to 16x16 and 8x8 by bicubic interpolation.
+    Positions are resized from the trunk's grid to 16x16 and 8x8 by bicubic interpolation; a trunk of this project, as
+    the recipe dsatrack_trunk leaves it, has both already. Its modules that model the correlation were not trained.
 
     Args:
-        backbone: of a row; its graphs over template tokens keep their own weights.
-        weights: state dict of a ViT with 16 px patches, e.g. ``vit_tiny_patch16_224``.
+        backbone: of a row; what models the correlation keeps its own weights.
+        weights: state dict of a ViT of 12 blocks with 16 px patches, e.g. ``vit_tiny_patch16_224``.
 
     Raises:
         ModelFileDamaged: arrays that are missing, unknown or of another shape.
@@ -110,29 +111,27 @@ def load_trunk(backbone: Backbone, weights: Mapping[str, Tensor]) -> None:
     for name, value in weights.items():
         if name.startswith("blocks."):
             old = ".".join(name.split(".")[:2]) + "."
-            if old in layers:
+            if old in layers and ".dsa." not in name:
                 found[layers[old] + name[len(old) :]] = value.float()
+        elif name == "pos_embed":
+            found["pos_embed_x"] = resized_positions(value.float(), MAP)
+            found["pos_embed_z"] = resized_positions(value.float(), int(SLOT**0.5))
         elif not name.startswith(_UNUSED):
             found[name] = value.float()
     own = backbone.state_dict()
-    expected = {name for name in own if ".dsa." not in name and not name.startswith("pos_embed_")}
+    expected = {name for name in own if ".dsa." not in name}
     wrong = {
         "missing": sorted(expected - found.keys()),
         "unexpected": sorted(found.keys() - expected),
         "of another shape": sorted(n for n in expected & found.keys() if own[n].shape != found[n].shape),
     }
-    if any(wrong.values()) or "pos_embed" not in weights:
+    if any(wrong.values()):
         named = "; ".join(f"{len(names)} {kind}: {', '.join(names[:_SHOWN])}" for kind, names in wrong.items() if names)
         raise ModelFileDamaged(
-            f"trunk weights do not fit {backbone.row.name} ({named or 'no pos_embed'}); expected a vision transformer "
-            f"of width {backbone.row.width} with patches of 16 px and timm's names, e.g. {backbone.row.trunk}; "
-            "give such a state dict"
+            f"trunk weights do not fit {backbone.row.name} ({named}); expected a vision transformer of width "
+            f"{backbone.row.width} with patches of 16 px and timm's names, e.g. {backbone.row.trunk}; give such a file"
         )
     backbone.load_state_dict(found, strict=False)
-    positions = weights["pos_embed"].float()
-    with torch.no_grad():
-        backbone.pos_embed_x.copy_(resized_positions(positions, MAP))
-        backbone.pos_embed_z.copy_(resized_positions(positions, int(SLOT**0.5)))
 
 
 def resized_positions(positions: Tensor, side: int) -> Tensor:

@@ -7,8 +7,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from uav_tracker_ros.errors import InvalidParameter
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS
+from uav_tracker_ros.errors import InvalidParameter, unknown_name
+from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS
+
+MEMORY = "_memory"  # what the second stage of a row is called, after the row's name
 
 RECIPE_NAMES = (
     "siamfcpp_lite0",
@@ -17,6 +19,7 @@ RECIPE_NAMES = (
     *(f"{prefix}{family}" for family in ("siamfcpp", "siamcar") for prefix in ("", "p_", "ps_")),
     "dsatrack_trunk",
     *ROWS,
+    *(f"{name}{MEMORY}" for name, row in ROWS.items() if row.keep),
 )
 
 
@@ -35,6 +38,7 @@ class TrainOptions:
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))
     finish: bool = field(default=False, metadata=_about("Bring the learning rate to its end within the minutes."))
     frugal: bool = field(default=False, metadata=_about("siamfcpp, siamcar: keep conv1 to conv4, crops of 255 px."))
+    form: str = field(default="hybrid", metadata=_about(f"dsatrack's rows: {', '.join(FORMS)}."))
     samples: int = field(default=0, metadata=_about("Length of the whole schedule; 0: the recipe's.", 0))
     batch: int = field(default=0, metadata=_about("Samples a step; 0: the recipe's, 16 on a CPU.", 0))
     rate: float = field(default=0.0, metadata=_about("AdamW's learning rate; 0: the recipe's.", 0))
@@ -60,6 +64,8 @@ class TrainOptions:
                 )
         if self.finish and not self.minutes:
             raise InvalidParameter("--finish without --minutes; expected the time to finish in; add --minutes M")
+        if self.form not in FORMS:
+            raise unknown_name("form", self.form, FORMS)
         if self.device not in ("auto", "cpu", "cuda"):
             raise InvalidParameter(f"--device is {self.device}; expected auto, cpu or cuda; correct it")
 

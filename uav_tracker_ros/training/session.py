@@ -16,7 +16,7 @@ from torch import nn
 
 from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS
+from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
@@ -24,7 +24,7 @@ from uav_tracker_ros.training.dsatrack_weights import read_row, start_from
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.networks import FAMILIES, read_network
-from uav_tracker_ros.training.options import TrainOptions
+from uav_tracker_ros.training.options import MEMORY, TrainOptions
 from uav_tracker_ros.training.ranks import Ranks
 from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
 from uav_tracker_ros.training.recipes.siamfcpp import PairFamily
@@ -92,11 +92,17 @@ def _tuning(name: str, *, attention: bool) -> MakeLesson:
     return make
 
 
-def _row(name: str) -> MakeLesson:
+def _row(name: str, stage: dsatrack.Stage) -> MakeLesson:
     def make(options: TrainOptions, judged: Pictures) -> Lesson:
+        if stage is dsatrack.MEMORY and options.init is None:
+            raise InvalidParameter(
+                f"--init is not given; expected the weights of {name}'s first stage, which this recipe goes on with; "
+                f"train {name} first"
+            )
+        form = FORMS[options.form]
         if options.teacher is None:
-            return dsatrack.DsaLesson(name, judged)
-        return dsatrack.DistilledLesson(name, judged, read_row(options.teacher))
+            return dsatrack.DsaLesson(name, judged, form, stage)
+        return dsatrack.DistilledLesson(name, judged, read_row(options.teacher), form, stage)
 
     return make
 
@@ -119,7 +125,12 @@ RECIPES: dict[str, Recipe] = {
         lambda options, judged: dsatrack.TrunkLesson("dsatrack_vit_t", _teacher(options), judged),
         dsatrack.TRUNK_SCHEDULE,
     ),
-    **{name: Recipe(_row(name), dsatrack.SCHEDULE) for name in ROWS},
+    **{name: Recipe(_row(name, dsatrack.FIRST), dsatrack.SCHEDULE) for name in ROWS},
+    **{
+        f"{name}{MEMORY}": Recipe(_row(name, dsatrack.MEMORY), dsatrack.MEMORY_SCHEDULE)
+        for name, row in ROWS.items()
+        if row.keep
+    },
 }
 
 
@@ -166,8 +177,10 @@ def _run(
     try:
         workers = options.worker_count(device)
         canvases, reuse = options.ring(workers)
+        # the same arrays in another form would go on without a word
+        run = recipe if options.form == "hybrid" else f"{recipe} --form {options.form}"
         settings = RunSettings(
-            recipe, options.out, options.minutes * 60 or math.inf, started, options.seed, device, options.bf16,
+            run, options.out, options.minutes * 60 or math.inf, started, options.seed, device, options.bf16,
             canvases, reuse, workers, finish=options.finish,
         )  # fmt: skip
         engine = Engine(lesson, _schedule(RECIPES[recipe].schedule, options, device, ranks), source, settings, ranks)

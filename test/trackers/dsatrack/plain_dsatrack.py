@@ -63,7 +63,7 @@ def fixed(dsa, correlation: Tensor) -> dict[str, Tensor]:
         for dy in range(3):
             for dx in range(3):
                 total += torch.einsum(
-                    "gh,hyxn->gyxn", dsa.conv.weight[:, :, dy, dx, 0], frame[:, dy : dy + 16, dx : dx + 16]
+                    "gh,hyxn->gyxn", dsa.conv.weight[:, :, dy, dx], frame[:, dy : dy + 16, dx : dx + 16]
                 )
         semantic = correlation + dsa.gn(total.reshape(1, heads, 256, n))[0]
     two = dsa.rank(semantic.mean(1).T)

@@ -271,11 +271,19 @@ class DsaTrack(nn.Module):
         self.backbone = Backbone(row, self.form, drop_path)
         self.head = CentreHead(row.width, row.head_channels)
 
-    def forward(self, templates: Tensor, search: Tensor) -> tuple[HeadMaps, Pass]:
-        """Training: (B, T, 128, 128, 3) and (B, 256, 256, 3) BGR; of more templates than slots the best tokens."""
+    def forward(self, templates: Tensor, search: Tensor, alone: Tensor | None = None) -> tuple[HeadMaps, Pass]:
+        """Training: of more templates than slots the memory gets the first one's and the most relevant tokens.
+
+        Args:
+            templates: (B, T, 128, 128, 3) BGR.
+            search: (B, 256, 256, 3) BGR.
+            alone: (B,) of bool; True: the memory is copies of the first template, as when tracking starts.
+        """
         z, x = self.backbone.embed_templates(templates), self.backbone.embed_search(search)
         if self.row.keep and z.shape[1] > self.row.tokens:
             z = self._condensed(z, x)
+        if alone is not None:
+            z = torch.where(alone[:, None, None], z[:, :SLOT].repeat(1, self.row.slots, 1), z)
         seen = self.backbone.search(x, *self.backbone.remember(z)) if self.form.cached else self.backbone.both(z, x)
         return self.head(seen.features), seen
 

@@ -56,6 +56,13 @@ class Form:
 
 PUBLISHED = Form("joint", "c", "both")
 
+FORMS = {
+    "hybrid": Form(),
+    "joint": PUBLISHED,
+    "static": Form(semantics="static"),
+    "plain": Form(semantics="none"),
+}  # by the names that training knows them by: what the paper's ablations compare
+
 
 @dataclass(frozen=True)
 class Row:

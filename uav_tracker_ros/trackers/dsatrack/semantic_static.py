@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
 from uav_tracker_ros.trackers.dsatrack.rows import MAP, Form
 from uav_tracker_ros.trackers.dsatrack.semantic_graph import (
@@ -49,16 +50,21 @@ class StaticMap(PlainMap):
 
     def __init__(self, heads: int, form: Form) -> None:
         super().__init__(heads)
-        self.conv = nn.Conv3d(heads, heads, (3, 3, 1), padding=(1, 1, 0))  # template tokens do not meet
+        self.conv = nn.Conv2d(heads, heads, 3, padding=1)
         self.gn = nn.GroupNorm(heads, heads)
         start_scale(self.gn, form)
 
     def modelled(self, correlation: Tensor, valid: Tensor | None) -> Tensor:
         """C + norm(conv(C)), the norm per head over the template tokens that are there."""
-        convolved = self.conv(correlation.unflatten(2, (MAP, MAP))).flatten(2, 3)
+        convolved = self.convolved(correlation)
         mean, scale = head_statistics(convolved, valid, self.gn.eps)
         gain, shift = self.gn.weight[:, None, None], self.gn.bias[:, None, None]
         return correlation + ((convolved - mean) * (gain * scale) + shift)
+
+    def convolved(self, correlation: Tensor) -> Tensor:
+        """The convolution of each token's map; tokens do not meet: a kernel of 1 along them saves two transposes."""
+        cells = correlation.unflatten(2, (MAP, MAP))
+        return F.conv3d(cells, self.conv.weight[..., None], self.conv.bias, padding=(1, 1, 0)).flatten(2, 3)
 
 
 def semantic_module(heads: int, form: Form) -> SemanticGraph | PlainMap:

@@ -1,13 +1,15 @@
 """The recipes of DSATrack's and EATrack's rows, read top to bottom.
 
 First ``dsatrack_trunk``: the transformer learns the features of an ImageNet network. Then a row by its name: several
-templates of one target in the order of time, a search region after them; losses of ``dsatrack_losses``. Samples are
-drawn after Zhou et al. (NeurIPS 2025, section 4.1): all moments within 200 frames.
+templates of one target in the order of time, a search region after them; losses of ``dsatrack_losses``. Then the row
+with ``_memory``: six templates, of which the memory keeps the tokens that matter, as in flight. Samples are drawn
+after Zhou et al. (NeurIPS 2025, section 4.1): all moments within 200 frames.
 """
 
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -35,6 +37,9 @@ from uav_tracker_ros.training.validation import DeviceGraphs, GraphFunction, one
 
 TRUNK_SCHEDULE = Schedule(samples=1_000_000, batch=256, rate=1e-3, warm_up=500, decay=0.05)
 SCHEDULE = Schedule(samples=500_000, batch=128, rate=4e-4, warm_up=500, clip=0.1)
+
+# the paper's second stage: a sixth of the first one's length, at the rate that the first one ends with there
+MEMORY_SCHEDULE = Schedule(samples=80_000, batch=128, rate=4e-5, warm_up=100, clip=0.1)
 
 TRUNK_SHARE = 0.1  # of the rate
 DROP_PATH = 0.1  # stochastic depth of the last block
@@ -104,6 +109,19 @@ class TrunkLesson(nn.Module):
         return {"figure": -error, "val_mse16": error}
 
 
+@dataclass(frozen=True)
+class Stage:
+    """One of the two stages that a row is trained in."""
+
+    schedule: Schedule
+    templates: int = 0  # a sample; 0: as many as the row's memory holds
+    ramp: int = 0  # steps until every sample has its dropped tokens masked
+
+
+FIRST = Stage(SCHEDULE, ramp=RAMP)
+MEMORY = Stage(MEMORY_SCHEDULE, templates=6)
+
+
 class DsaLesson(nn.Module):
     """A whole row learns to track.
 
@@ -111,15 +129,18 @@ class DsaLesson(nn.Module):
         row: its name.
         judged: validation clips.
         form: it is trained in the form that it flies in.
+        stage: how many templates a sample has, and for how long.
     """
 
-    def __init__(self, row: str, judged: Pictures, form: Form | None = None) -> None:
+    def __init__(self, row: str, judged: Pictures, form: Form | None = None, stage: Stage = FIRST) -> None:
         super().__init__()
+        self.stage = stage
         self.network = DsaTrack(ROWS[row], form, drop_path=DROP_PATH)
         self.row = ROWS[row]
         self.shares = [kept / self.row.tokens for _, kept in self.row.keep]
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))  # trained so far, over all sessions
-        self.batches = PairBatches(Cut.of(SETTINGS["dsatrack"], MARGIN_PX), moments=self.row.slots, gap=GAP)
+        moments = stage.templates or self.row.slots
+        self.batches = PairBatches(Cut.of(SETTINGS["dsatrack"], MARGIN_PX), moments=moments, gap=GAP)
         self._judged = judged
 
     @property
@@ -137,7 +158,11 @@ class DsaLesson(nn.Module):
         templates = ready["templates"]
         alone = torch.rand(len(templates), generator=generator, device=templates.device) < 0.5
         copies = templates[:, :1].expand_as(templates)
-        return {**ready, "templates": torch.where(alone[:, None, None, None, None], copies, templates)}
+        return {
+            **ready,
+            "templates": torch.where(alone[:, None, None, None, None], copies, templates),
+            "alone": alone,  # more copies than slots would be ranked, and the best tokens of one template kept thrice
+        }
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """See ``dsatrack_losses``."""
@@ -149,18 +174,20 @@ class DsaLesson(nn.Module):
         At first no token is to be dropped, and those that are judged superfluous stay: half of them are before the
         share of kept tokens has been learned. From then on the masks act, so that the choice learns from the target.
         """
-        done = min(1.0, int(self.steps) / RAMP)
+        done = min(1.0, int(self.steps) / self.stage.ramp) if self.stage.ramp else 1.0
         self.network.backbone.eliminating = not self.training or float(torch.rand(())) < done
-        maps, seen = self.network(batch["templates"], batch["search"])
+        maps, seen = self.network(batch["templates"], batch["search"], batch.get("alone"))
         self.steps += self.training
         maps = HeadMaps(*(values.float() for values in maps))
         kept = [mask.float() for mask in seen.kept]
         shares = [1 - (1 - share) * done for share in self.shares]
         loss, figures = tracking_loss(maps, kept, batch["box"], batch["box_weight"], shares, LossSettings())
         if kept:
+            figures = {**figures, "kept": kept[-1].detach().mean()}
+        if seen.edge_gaps:
             gaps = torch.stack([gap.detach().float().abs().mean() for gap in seen.edge_gaps])
             density = torch.stack([(gap.detach() >= 0).float().mean() for gap in seen.edge_gaps])
-            figures = {**figures, "kept": kept[-1].detach().mean(), "edge_gap": gaps.mean(), "edges": density.mean()}
+            figures = {**figures, "edge_gap": gaps.mean(), "edges": density.mean()}
         return loss, figures, maps, seen
 
     def parts(self) -> list[Part]:
@@ -173,9 +200,10 @@ class DsaLesson(nn.Module):
     def judge(self, deadline: float) -> dict[str, float]:
         """One pass over the validation clips."""
         network = self.network
-        update = (network.update if self.row.keep else network.blend, ("new_memory", *_STATE[1:]))
+        state = _STATE if network.form.cached else _STATE[:1]
+        update = (network.update if self.row.keep else network.blend, ("new_memory", *state[1:]))
         graphs: dict[str, GraphFunction] = {
-            "template": (network.template, _STATE),
+            "template": (network.template, state),
             "track": (network.track, ("score", "size", "offset", "mass")),
             "update": update,
         }
@@ -191,10 +219,14 @@ class DistilledLesson(DsaLesson):
         row: the student's name.
         judged: validation clips.
         teacher: a trained network; its weights are not part of the state.
+        form: see :class:`DsaLesson`.
+        stage: see :class:`DsaLesson`.
     """
 
-    def __init__(self, row: str, judged: Pictures, teacher: DsaTrack) -> None:
-        super().__init__(row, judged)
+    def __init__(
+        self, row: str, judged: Pictures, teacher: DsaTrack, form: Form | None = None, stage: Stage = FIRST
+    ) -> None:
+        super().__init__(row, judged, form, stage)
         self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
         self._pairs = dual_branch.layer_pairs(len(self.row.layers), len(teacher.row.layers))
         self.adapters = dual_branch.Adapters(len(self._pairs), self.row.width, teacher.row.width)
@@ -204,7 +236,8 @@ class DistilledLesson(DsaLesson):
         loss, figures, maps, seen = self.lesson_of(batch)
         teacher = self._teacher[0].to(batch["search"].device)
         with torch.no_grad():
-            taught_maps, taught = teacher(_as_many(batch["templates"], teacher.row.slots), batch["search"])
+            templates = _as_many(batch["templates"], teacher.row.slots)
+            taught_maps, taught = teacher(templates, batch["search"], batch.get("alone"))
             taught_maps = HeadMaps(*(values.float() for values in taught_maps))
             cells = taught_maps.score.flatten(1).argmax(1)
             right = dual_branch.teacher_is_right(boxes_at(taught_maps, cells) * SEARCH_PX, batch["box"])
@@ -215,7 +248,7 @@ class DistilledLesson(DsaLesson):
         features = dual_branch.feature_loss(adapted, wanted, weights)
         said, meant = (dual_branch.Prediction(m.logit, m.size, m.offset) for m in (maps, taught_maps))
         predictions = dual_branch.prediction_loss(said, meant, mask, weights)
-        share = dual_branch.feature_weight(min(1.0, int(self.steps) / (SCHEDULE.samples // SCHEDULE.batch)))
+        share = dual_branch.feature_weight(min(1.0, int(self.steps) / self.stage.schedule.steps))
         branches = {"features": features.detach(), "predictions": predictions.detach(), "teacher_right": right.mean()}
         return loss + share * features + predictions, {**figures, **branches}
 

@@ -112,3 +112,17 @@ def test_an_untrained_network_is_refused(folder: Path, capsys: pytest.CaptureFix
     write_weights(network, folder / "w.safetensors")
     assert run(folder, "a") == 1
     assert "every map of trunk.conv3" in capsys.readouterr().err
+
+
+def test_a_trunk_alone_is_pruned_with_a_random_head_of_the_seed(folder: Path) -> None:
+    whole = read_weights(SiamFCpp(SMALL), folder / "w.safetensors")
+    write_weights(whole.trunk, folder / "w.safetensors")
+    assert run(folder, "a") == run(folder, "b") == 0
+    first, second = (
+        read_weights(SiamFCpp(Widths((6, 6, 6, 6, 12), 12, (6, 6, 12))), folder / out / "p_siamfcpp_0.4.safetensors")
+        for out in "ab"
+    )
+    assert torch.equal(first.head.score_search.conv.weight, second.head.score_search.conv.weight)
+    rows = [row for row in csv.DictReader((folder / "a" / "ranks.csv").open()) if row["layer"] == "trunk.conv1"]
+    kept = [int(row["filter"]) for row in rows if row["kept_0.4"] == "1"]
+    assert torch.equal(first.trunk.conv1.conv.weight, whole.trunk.conv1.conv.weight[kept])

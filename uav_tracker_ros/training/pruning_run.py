@@ -17,9 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
+
 from uav_tracker_ros.errors import InvalidParameter, ModelFileDamaged, UavTrackerError, unknown_name
 from uav_tracker_ros.trackers.network_weights import read_weights, write_weights
 from uav_tracker_ros.trackers.search_region import SETTINGS
+from uav_tracker_ros.trackers.weights import array_shapes
 from uav_tracker_ros.training import pruning
 from uav_tracker_ros.training.networks import FAMILIES, check_family
 from uav_tracker_ros.training.pruning import Layer
@@ -77,7 +80,7 @@ def prune(
     Writes ``p_FAMILY_RHO.safetensors`` for each share and ``ranks.csv`` into ``out``, which exists.
 
     Args:
-        weights: .safetensors of the full network.
+        weights: .safetensors of the full network, or of its trunk alone: the head is then a random one of the seed.
         data: folders of training pictures.
         out: where the files go.
         settings: see there.
@@ -88,9 +91,11 @@ def prune(
         InputUnreadable: no pictures.
         InvalidParameter: settings that this family does not have.
     """
+    torch.manual_seed(settings.seed)
     network = FAMILIES[settings.family]()
     layers = pruning.layers_of(network, tied=settings.tied)
-    read_weights(network, weights)
+    trunk_alone = "conv1.conv.weight" in array_shapes(weights)
+    read_weights(network.trunk if trunk_alone else network, weights)
     region = SETTINGS[settings.family]
     pairs = CropPairs(list(data), region).draw(settings.crops, settings.seed)
     ranks = measure(network, layers, pairs, progress)

@@ -199,17 +199,21 @@ class DsaLesson(nn.Module):
 
     def judge(self, deadline: float) -> dict[str, float]:
         """One pass over the validation clips."""
-        network = self.network
-        state = _STATE if network.form.cached else _STATE[:1]
-        update = (network.update if self.row.keep else network.blend, ("new_memory", *state[1:]))
-        graphs: dict[str, GraphFunction] = {
-            "template": (network.template, state),
-            "track": (network.track, ("score", "size", "offset", "mass")),
-            "update": update,
-        }
-        backend = DeviceGraphs(graphs, next(network.parameters()).device)
+        backend = flown(self.network)
         settings = MemorySettings(rule="ranked" if self.row.keep else "blend")
         return one_pass(lambda: MemoryTracker(self.row.name, backend, settings), self._judged.clips, deadline)
+
+
+def flown(network: DsaTrack) -> DeviceGraphs:
+    """The graphs of a row in the form that it has, where it lies."""
+    state = _STATE if network.form.cached else _STATE[:1]
+    update = network.update if network.row.keep else network.blend
+    graphs: dict[str, GraphFunction] = {
+        "template": (network.template, state),
+        "track": (network.track, ("score", "size", "offset", "mass")),
+        "update": (update, ("new_memory", *state[1:])),
+    }
+    return DeviceGraphs(graphs, next(network.parameters()).device)
 
 
 class DistilledLesson(DsaLesson):

@@ -33,6 +33,7 @@ class IdealFlight:
         self.gate_refuses = False
         self.battery = 0.9
         self.images, self.telemetry_flows = True, True
+        self.slope = 0.0  # of the ground, m of height a m to the north from the origin on
         self.state, self.lock, self.confidence, self.similarity = TargetState.TRACKING, 1, 0.9, 0.9
         self.setpoints = []  # (now, Setpoint), all that were sent
         self.stops = []
@@ -80,7 +81,8 @@ class IdealFlight:
 
     def measurement(self, stamp):
         pose = self.camera.pose(self.position, quaternion_from_euler(0, 0, self.yaw))
-        edges = self.camera.hulls(pose, self.target[None], 0.0, np.array([1.7]), 0.2)[0]
+        ground_z = -self.slope * max(0.0, self.target[0])
+        edges = self.camera.hulls(pose, self.target[None], ground_z, np.array([1.7]), 0.2)[0]
         box = Box.from_xyxy(*edges).clipped(640, 480)
         return TargetMeasurement(
             stamp, "camera_optical", self.state, self.lock, box, self.confidence, self.similarity, 640, 480, "person"

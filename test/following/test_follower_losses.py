@@ -104,6 +104,55 @@ def test_another_object_is_not_followed(flight):
     assert flight.phase is FollowPhase.SEARCHING
 
 
+def warned(flight, code):
+    return any(text.startswith(code + ":") for text in flight.out.report.warnings)
+
+
+@pytest.mark.parametrize(
+    ("aside", "similarity", "expected"),
+    [
+        pytest.param(3.0, 0.9, True, id="a look-alike where the target cannot be"),
+        pytest.param(3.0, 0.3, False, id="somebody in other clothes"),
+        pytest.param(0.0, 0.9, False, id="the target itself"),
+    ],
+)
+def test_a_look_alike_is_told_and_not_taken(flight, aside, similarity, expected):
+    flight.follow()
+    flight.images = False
+    flight.run(0.5)
+    flight.images, flight.lock, flight.similarity = True, 2, similarity
+    flight.target = flight.target + np.array([0.0, aside])
+    assert flight.run(0.6, lambda: warned(flight, "TARGET_LIKE_NEARBY")) is expected
+    assert (flight.phase is FollowPhase.FOLLOWING) is (aside == 0)
+
+
+def test_a_look_alike_that_went_is_forgotten(flight):
+    flight.follow()
+    flight.images = False
+    flight.run(0.5)
+    flight.images, flight.lock = True, 2
+    flight.target = flight.target + np.array([0.0, 3.0])
+    assert flight.run(0.6, lambda: warned(flight, "TARGET_LIKE_NEARBY"))
+    flight.images = False
+    flight.run(1.2)
+    assert not warned(flight, "TARGET_LIKE_NEARBY")
+
+
+@pytest.mark.parametrize("slope", [0.10, -0.10])
+def test_a_slope_is_suspected(flight, slope):
+    flight.follow()
+    flight.slope, flight.target_velocity = slope, np.array([1.5, 0.0])
+    assert not flight.run(4, lambda: warned(flight, "SLOPE_SUSPECT"))  # 0.6 m are within what is not known
+    assert flight.run(26, lambda: warned(flight, "SLOPE_SUSPECT"))
+    assert f"m {'above' if slope > 0 else 'below'} ground_z" in " ".join(flight.out.report.warnings)
+
+
+def test_level_ground_is_no_slope(flight):
+    flight.follow()
+    flight.target_velocity = np.array([1.5, 0.0])
+    assert not flight.run(30, lambda: warned(flight, "SLOPE_SUSPECT"))
+
+
 def test_after_a_long_loss_the_operator_confirms(flight):
     flight.follow()
     flight.images = False

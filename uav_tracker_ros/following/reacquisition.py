@@ -44,6 +44,7 @@ class Reacquisition:
         self._unseen_at_first = 0.0  # s, when this candidate came into sight
         self._passed: deque[bool] = deque(maxlen=WINDOW)
         self._in_a_row = 0
+        self.alike = False  # the last candidate looks like the target, and cannot be it by place or size
 
     def reset(self) -> None:
         """Forget what was seen: at the start of a loss."""
@@ -66,12 +67,12 @@ class Reacquisition:
         grown_s = min(unseen_s, self._unseen_at_first + SIGHT_S)
         similar = candidate.same_lock or candidate.similarity >= self._reid_on
         size_change = abs(math.log(candidate.measured_height / predicted.height))
-        passed = (
-            candidate.confidence >= CONFIDENCE_MIN
-            and similar
-            and _reachable(candidate.position_ne - predicted.position_ne, predicted, grown_s, max_speed)
-            and size_change < LN_SIZE_MAX
+        fits = size_change < LN_SIZE_MAX and _reachable(
+            candidate.position_ne - predicted.position_ne, predicted, grown_s, max_speed
         )
+        sure = candidate.confidence >= CONFIDENCE_MIN
+        passed = sure and similar and fits
+        self.alike = sure and candidate.similarity >= self._reid_on and not fits
         self._passed.append(passed)
         self._in_a_row = self._in_a_row + 1 if passed else 0
         return passed

@@ -17,6 +17,9 @@ ATTITUDE_AGE_MAX = 0.5  # s; older: nothing is known of the vehicle
 COAST_AGE_MAX = 0.13  # s; older: boxes cannot be placed. Seen in the next turn of the loop: within 0.15 s
 CLOCK_ERROR_MAX = 0.03  # s, 1 sigma
 TARGET_AGE_MAX = 1.0  # s without any message: nobody tracks
+ALIKE_S = 1.0  # s that a look-alike is remembered: its boxes come and go
+# A plane that is taken as level is known to 0.3 m and 3 % of the distance; twice that is a slope, or a wrong ground_z.
+GROUND_SIGMA, GROUND_SHARE = 0.3, 0.03  # m, m a m
 LATENCY_WARN, LATENCY_SPOTLIGHT, LATENCY_HOLD = 0.4, 0.8, 1.5  # s
 
 WARNING_CODES = frozenset(
@@ -66,6 +69,10 @@ def warnings(situation: Situation, watch: TargetWatch) -> tuple[str, ...]:
         found.append(f"LATENCY_HIGH: {watch.latency:.2f} s from exposure to controller; half speed")
     if watch.size_only:
         found.append("RANGE_SIZE_ONLY: too near the horizon for the ground ray")
+    if problem := _slope(situation, watch):
+        found.append(problem)
+    if situation.now - watch.alike_seen < ALIKE_S + _known(watch.latency):
+        found.append("TARGET_LIKE_NEARBY: somebody who looks like the target is not where it can be; not taken")
     if situation.attitude_age > COAST_AGE_MAX:
         found.append(f"TELEMETRY_SLOW: newest attitude is {situation.attitude_age:.2f} s old")
     if telemetry is not None:
@@ -93,6 +100,24 @@ def outside(situation: Situation) -> str:
 def stale(situation: Situation) -> bool:
     """The vehicle's attitude or position is too old to place a box or to judge a height."""
     return max(situation.attitude_age, situation.position_age) > COAST_AGE_MAX
+
+
+def _slope(situation: Situation, watch: TargetWatch) -> str:
+    """Say "SLOPE_SUSPECT: text" where the target does not stand on the plane that the settings tell."""
+    if situation.position_ned is None or watch.lost or watch.estimator is None or not watch.estimator.started:
+        return ""
+    seen = watch.estimator.predict(situation.now)
+    away = math.hypot(*(seen.position_ne - situation.position_ned[:2]))
+    below = seen.ground_z - situation.settings.ground_z
+    allowed = 2 * (GROUND_SIGMA + GROUND_SHARE * away)
+    if abs(below) <= allowed:
+        return ""
+    where = "below" if below > 0 else "above"
+    return f"SLOPE_SUSPECT: the target's ground is {abs(below):.1f} m {where} ground_z; the range is less certain"
+
+
+def _known(seconds: float) -> float:
+    return 0.0 if math.isnan(seconds) else seconds
 
 
 def _vehicle_blockers(situation: Situation) -> list[str]:

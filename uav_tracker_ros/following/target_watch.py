@@ -62,6 +62,7 @@ class TargetWatch:
         self.too_close = False  # the box fills the image
         self.size_only = False  # the range comes from the size
         self.attitude_missing = False  # the last box found no attitude
+        self.alike_seen = -math.inf  # stamp of the last box of somebody who looks like the target, monotonic s
 
     def set_camera(self, intrinsics: Intrinsics, frame_id: str) -> None:
         """Images of this camera count from now on.
@@ -235,4 +236,6 @@ class TargetWatch:
         if self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed):
             # Judged fit by all gates, so its edges count fully, whatever the tracker's caution.
             self._candidate = (m, edges, self._trusted(m, pose, edges, camera, uncertain=False))
+        if self._reacquisition.alike:
+            self.alike_seen = m.stamp
         self.reacquired = self._reacquisition.confirmed(long_loss=unseen > self._settings.coast_max)

@@ -19,6 +19,8 @@ from uav_tracker_ros.geometry import Box, iou
 from uav_tracker_ros.nodes import target_overlay
 from uav_tracker_ros.nodes.conversions import nanoseconds
 from uav_tracker_ros.nodes.tracker_node import TrackerNode
+from uav_tracker_ros.nodes.variants import config_directory
+from uav_tracker_ros.trackers.budget import best_within
 
 pytestmark = pytest.mark.dds
 
@@ -184,6 +186,22 @@ def test_diagnostics_tell_rates_counts_and_problems(rig):
     assert (rig.operator.value("tracker"), rig.operator.value("model")) == ("csrt", "no network")
     assert float(rig.operator.value("latency p50 ms")) > 0
     rig.until(lambda: "no image for 2 s" in rig.operator.diagnostics[-1].status[0].message, "silence was not diagnosed")
+
+
+def test_diagnostics_name_the_tracker_that_a_budget_chose(ros, until):
+    files = (
+        "--params-file",
+        str(config_directory() / "base.yaml"),
+        "--params-file",
+        str(config_directory() / "cpu.yaml"),
+    )
+    tracker = ros(TrackerNode, *files)
+    assert tracker.settings.name == "auto"
+    chosen = best_within(tracker.settings.max_gmacs)
+    tracker.trigger_configure()
+    tracker.trigger_activate()
+    assert chosen != "auto"
+    assert tracker._health().values["tracker"] == chosen
 
 
 def test_compressed_images(ros, until):

@@ -123,6 +123,24 @@ def test_the_second_stage_keeps_the_tokens_that_matter_of_six_templates(rows: No
     assert float(figures["ratio"]) == pytest.approx(float((172 / 192 - figures["kept"]) ** 2), abs=0.02)
 
 
+def test_a_teacher_sees_as_many_templates_as_it_has_slots_in_the_second_stage(rows: None, batch: dict) -> None:
+    torch.manual_seed(0)
+    teacher = DsaTrack(replace(TINY, width=128))
+    lesson = dsatrack.DistilledLesson("tiny", Pictures(), teacher, FORMS["static"], dsatrack.MEMORY).train()
+    remembered = []
+    remember = teacher.backbone.remember
+    teacher.backbone.remember = lambda z: remembered.append(z) or remember(z)
+    six = torch.cat([batch["templates"], batch["templates"].flip(2)], 1)
+    loss, figures = lesson({**batch, "templates": six, "alone": torch.tensor([False, True])})
+    loss.backward()
+    assert torch.isfinite(loss)
+    assert {"features", "predictions"} <= figures.keys()
+    (memory,) = remembered
+    tokens = teacher.backbone.embed_templates(six[:, :3])
+    assert torch.equal(memory[0], tokens[0])
+    assert torch.equal(memory[1], tokens[1, :64].repeat(3, 1))
+
+
 def test_half_of_the_samples_are_in_the_state_that_tracking_starts_in(rows: None, data: Path) -> None:
     lesson = dsatrack.DsaLesson("tiny", Pictures(), stage=dsatrack.MEMORY)
     source = lesson.source(pictures.load([data]), 0)

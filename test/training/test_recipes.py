@@ -151,7 +151,7 @@ def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None
         ("siamfcpp_lite0", {}, InvalidParameter, "--teacher FILE.pth"),
         ("p_siamfcpp", {}, InvalidParameter, "prune"),
         ("eatrack", {"minutes": -1.0}, InvalidParameter, "--minutes"),
-        ("eatrack", {"form": "hybird"}, UnknownName, "did you mean 'hybrid'"),
+        ("eatrack", {"form": "hybrit"}, UnknownName, "did you mean 'hybrid'"),
         ("eatrack", {"device": "tpu"}, InvalidParameter, "auto, cpu or cuda"),
     ],
 )

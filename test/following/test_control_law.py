@@ -32,6 +32,18 @@ def test_a_smaller_reference_gain_is_softer():
     assert soft / hard == pytest.approx((1.5 + 0.1) / (3.0 + 0.1), rel=0.01)
 
 
+@pytest.mark.parametrize("velocity_gain", [1.8, 2.5])
+def test_who_is_not_believed_any_more_is_answered_with_zero_velocity(velocity_gain):
+    law = ControlLaw(FollowSettings(mode="hold_offset"))
+    law.velocity_gain = velocity_gain
+    moving = OWN._replace(velocity_ned=np.array([1.0, 0.0, 0.0]))
+    law.reset(moving)
+    gone = task()._replace(weight=0.0)
+    motions = [law.step(10.0 + 0.02 * k, 0.02, moving, target(), target(), gone, None) for k in range(100)]
+    assert motions[20].reference_ne[0] > 0.2  # the vehicle itself still moves, and its reference with it
+    assert max(abs(motion.velocity_ned[0]) for motion in motions[20:]) < 0.05
+
+
 @pytest.mark.parametrize(("ground_z", "down"), [(-1.0, -1), (1.0, 1), (0.0, 0)])
 def test_the_height_refers_to_the_ground_below_the_target(ground_z, down):
     assert np.sign(round(step(target(ground_z=ground_z), seconds=0.5).velocity_ned[2], 3)) == down

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.camera import GRAVITY, Camera
-from uav_tracker_ros.following.limiter import VelocityLimiter, YawLimiter
+from uav_tracker_ros.following.limiter import JERK_GAIN, VelocityLimiter, YawLimiter
 from uav_tracker_ros.following.report import Limit
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.following.target_estimator import Estimate
@@ -100,6 +100,11 @@ class ControlLaw:
         """How far ahead the bearing is taken, s: the lag of the autopilot's yaw loop."""
         return 1 / self.yaw_gain + YAW_DELAY
 
+    @property
+    def _stopping_gain(self) -> float:
+        """1/s at which the reference dies while its lead cancels it: what is sent is zero, forwards and backwards."""
+        return self.velocity_gain * (1 - self.velocity_gain / JERK_GAIN)
+
     def retune(self, settings: FollowSettings) -> None:
         """Take the distances and gains of a goal; the limits stay as they were made."""
         self._settings = settings
@@ -146,7 +151,7 @@ class ControlLaw:
             wanted, place - task.home_ned[:2], self._settings.fence_radius, self._settings.polygon
         )
         limits |= (Limit.DISTANCE if close else Limit.NONE) | (Limit.FENCE if at_fence else Limit.NONE)
-        gain = self._settings.reference_gain
+        gain = self._settings.reference_gain if task.weight > 0 else self._stopping_gain
         accel = gain * (wanted - self._horizontal.velocity)
         if task.weight >= 1 and not (close or at_fence):
             accel = accel + task.ramp * wish.feed

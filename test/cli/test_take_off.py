@@ -11,9 +11,9 @@ from uav_tracker_ros.errors import VehicleUnreachable
 from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
-from uav_tracker_ros.simulation.fault_rig import free_port
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
 from uav_tracker_ros.simulation.px4_parameters import FOLLOWER_SAFE
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 
 def options(port: int, tmp_path, **changed) -> LaunchOptions:

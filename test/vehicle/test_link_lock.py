@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from uav_tracker_ros.errors import VehicleUnreachable
-from uav_tracker_ros.vehicle.link_lock import LinkLock
+from uav_tracker_ros.vehicle.link_lock import LinkLock, free_port
 
 SERIAL = "serial:///dev/ttyTHS1:921600"
 
@@ -61,3 +61,11 @@ def test_damaged_file_counts_as_taken(tmp_path: Path) -> None:
     path.write_text('{"pid": 1, "tak')
     with LinkLock(SERIAL, tmp_path) as lock:
         assert lock.taken
+
+
+def test_a_free_port_is_the_wanted_one_or_another() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = int(taken.getsockname()[1])
+        assert free_port(port) not in (0, port)
+    assert free_port(port) == port

@@ -28,10 +28,10 @@ from uav_tracker_ros.nodes.processes import process_table
 from uav_tracker_ros.nodes.runner import Runner
 from uav_tracker_ros.simulation import fault_rows as marks
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
-from uav_tracker_ros.simulation.fault_rig import free_port
 from uav_tracker_ros.simulation.fault_rows import FaultResult
 from uav_tracker_ros.simulation.mavlink_record import OnWire
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 READY_S = 40.0  # on a loaded machine
 REACTION_S = 8.0

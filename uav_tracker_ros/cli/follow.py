@@ -27,6 +27,7 @@ from uav_tracker_ros.nodes import processes
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
 from uav_tracker_ros.nodes.variants import check_tracker, follow_settings, variant_layers
 from uav_tracker_ros.simulation import scenarios
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 if TYPE_CHECKING:
     from uav_tracker_ros.simulation.flight_record import FlightRecord
@@ -146,9 +147,9 @@ def follow(
         raise InvalidParameter(
             "--direct was given with --vehicle or --camera-source; it flies the simulation: drop one"
         )
+    first_box = parse_box(box) if box is not None else None
     if not direct:
         check_vehicle(processes.gate_url(options))
-    first_box = parse_box(box) if box is not None else None
     with OutputFolder(out or DEFAULT_OUT, overwrite=overwrite or out is None) as output:
         status.say("true boxes instead of a tracker" if true_boxes else f"tracker {name}: {why}")
         options = dataclasses.replace(options, record_to=str(output.path.resolve() / RECORD))
@@ -192,6 +193,8 @@ def _options(launch: dict[str, Any], **given: Any) -> LaunchOptions:
         defaults |= {"distance": scene.start_distance, "height": scene.start_height}
     if options.stand_in:
         defaults |= {"allow_engage": True, "allow_arm": True}
+        if "stand_in_port" not in launch:  # two flights on one machine, or beside a PX4
+            options = dataclasses.replace(options, stand_in_port=free_port(options.stand_in_port))
         if options.scenario != "fence":
             defaults["fence_radius"] = SIMULATED_FIELD_M
     missing = {name: value for name, value in defaults.items() if getattr(options, name) is None}

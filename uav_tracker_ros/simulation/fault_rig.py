@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -24,6 +23,7 @@ from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.fault_flight import SETTINGS, START_HEIGHT
 from uav_tracker_ros.simulation.mavlink_record import OnWire
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 LOOK_S = 0.005  # between two looks at a condition
 START_S = 40.0  # for imports, clock and parameters on a loaded machine
@@ -205,10 +205,3 @@ class FaultRig:
                 child.kill()
                 setattr(self, name, start())
         self.wait("Hold", lambda: self.mode is VehicleMode.HOLD and self.intended is VehicleMode.HOLD, START_S)
-
-
-def free_port() -> int:
-    """A UDP port of this host that nobody uses now."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

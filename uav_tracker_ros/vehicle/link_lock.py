@@ -136,6 +136,16 @@ def _resource(url: str) -> str:
     return url
 
 
+def free_port(wanted: int = 0) -> int:
+    """A UDP port of this host that nobody uses now: the wanted one if it is free."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind(("0.0.0.0", wanted))  # noqa: S104 - free on every address; closed at once
+        except OSError:
+            probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def _bind_test(url: str) -> None:
     scheme, host, port = _parts(url)
     if scheme not in _SERVERS or not port.isdigit() or int(port) > 65535:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from uav_tracker_ros.flight import Attitude, Command, LocalPosition, Setpoint, Telemetry, VehicleMode
 
 LEVEL = (1.0, 0.0, 0.0, 0.0)
+MODE_PERIOD_S = 0.5  # PX4 tells a mode that does not change so often, whatever rate is asked
 
 
 class ScriptedLink:
@@ -18,6 +19,7 @@ class ScriptedLink:
         self.intended = VehicleMode.HOLD
         self.obeys = True
         self.silent = False  # nothing is heard
+        self.mode_told = True  # the mode is among what is heard
         self.armed = True
         self.in_air = True
         self.battery: float | None = 0.9
@@ -26,6 +28,8 @@ class ScriptedLink:
         self.blockers: tuple[str, ...] = ()
         self.setpoints: list[tuple[float, Setpoint]] = []
         self.requests: list[tuple[float, VehicleMode | Command]] = []
+        self._told: tuple[VehicleMode, VehicleMode] | None = None
+        self._told_at = float("-inf")
 
     def fly(self, mode: VehicleMode, intended: VehicleMode | None = None) -> None:
         """The autopilot changes its mode."""
@@ -34,6 +38,9 @@ class ScriptedLink:
     def poll(self) -> Sequence[Telemetry]:
         if self.silent:
             return []
+        news = self._told != (self.mode, self.intended) or self.now - self._told_at >= MODE_PERIOD_S
+        if self.mode_told and news:
+            self._told, self._told_at = (self.mode, self.intended), self.now
         return [
             Telemetry(
                 stamp=self.now,
@@ -41,7 +48,7 @@ class ScriptedLink:
                 position=LocalPosition(self.now, self.position, self.velocity, 0),
                 vehicle_mode=self.mode,
                 intended_mode=self.intended,
-                mode_stamp=self.now,
+                mode_stamp=self._told_at,
                 armed=self.armed,
                 in_air=self.in_air,
                 battery=self.battery,

@@ -460,3 +460,17 @@ def test_fence_takes_the_outward_part_away() -> None:
     north, east, _ = flight.link.setpoints[-1][1].velocity_ned
     assert north <= 0.01
     assert east == pytest.approx(3.0, abs=0.05)
+
+
+def test_a_mode_told_every_half_second_is_enough_to_fly_on():
+    """A real PX4 tells a mode that stays at 2 Hz, however often it is asked for."""
+    flight = GateFlight().stream()
+    flight.run(3.0)
+    assert flight.state is STREAMING
+    assert len([at for at, _ in flight.link.setpoints if at > flight.now - 3.0]) >= 149
+
+
+def test_a_mode_not_told_any_more_ends_the_flight_though_the_link_lives():
+    flight = GateFlight().stream()
+    flight.link.mode_told = False
+    assert flight.until(lambda: flight.state is BRAKING, 1.3) > 0.6

@@ -15,7 +15,8 @@ from uav_tracker_ros.simulation.px4_setpoints import LOCAL_NED, VELOCITY_AND_YAW
 from uav_tracker_ros.vehicle import preflight
 
 MOTION_PERIOD_S = 0.02  # ATTITUDE_QUATERNION and LOCAL_POSITION_NED at 50 Hz
-MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz
+MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz at most, and only with news:
+STATUS_PERIOD_S = 0.5  # PX4 publishes its status on a change and so often
 RESET_PERIOD_S = 0.1  # ODOMETRY at 10 Hz tells the reset counter, so it lags behind the position
 LANDED_PERIOD_S = 0.2  # EXTENDED_SYS_STATE at 5 Hz
 HEARTBEAT_PERIOD_S = 1.0  # armed and failsafe are told there only; PX4 does not raise its rate
@@ -43,6 +44,7 @@ class AutopilotLink:
         self._arrival = 0.0  # s, when it is in hand
         self._resets = 0
         self._due: dict[str, float] = {}
+        self._told_modes: tuple[VehicleMode, VehicleMode] | None = None
         self._heard = Telemetry(stamp=float("-inf"))
 
     def poll(self) -> Sequence[Telemetry]:
@@ -106,7 +108,10 @@ class AutopilotLink:
             heard = heard._replace(armed=status.armed, failsafe=status.failsafe, vehicle_mode=status.mode)
             heard = self._with_parameters(heard)
         if self._is_due("CURRENT_MODE", MODE_PERIOD_S, sample):
-            heard = heard._replace(vehicle_mode=status.mode, intended_mode=status.intended, mode_stamp=self._arrival)
+            modes = (status.mode, status.intended)
+            if modes != self._told_modes or self._is_due("status", STATUS_PERIOD_S, sample):
+                self._told_modes, self._due["status"] = modes, sample + STATUS_PERIOD_S
+                heard = heard._replace(vehicle_mode=modes[0], intended_mode=modes[1], mode_stamp=self._arrival)
         if self._is_due("EXTENDED_SYS_STATE", LANDED_PERIOD_S, sample):
             heard = heard._replace(in_air=status.in_air)
         if self._is_due("BATTERY_STATUS", BATTERY_PERIOD_S, sample):

@@ -21,6 +21,7 @@ from uav_tracker_ros.simulation.px4_failsafe import NEEDS_STICKS
 
 Message = Any  # pymavlink's message classes carry no types
 
+MODE = mavlink.MAVLINK_MSG_ID_CURRENT_MODE
 DEFAULT_RATES_HZ = {
     mavlink.MAVLINK_MSG_ID_HEARTBEAT: 1.0,
     mavlink.MAVLINK_MSG_ID_ATTITUDE: 100.0,
@@ -32,11 +33,14 @@ DEFAULT_RATES_HZ = {
     mavlink.MAVLINK_MSG_ID_SYS_STATUS: 5.0,
     mavlink.MAVLINK_MSG_ID_BATTERY_STATUS: 0.5,
     mavlink.MAVLINK_MSG_ID_HOME_POSITION: 0.5,
-    mavlink.MAVLINK_MSG_ID_CURRENT_MODE: 0.5,
+    MODE: 0.5,
     mavlink.MAVLINK_MSG_ID_TIMESYNC: 10.0,
 }
 MAX_RATE_HZ = 125.0  # PX4 gave 122 Hz where 200 were asked
-MODE_CHANGE_S = 0.1  # a change of mode is told after at most this, or its interval if shorter
+# s of the autopilot's clock; PX4's commander publishes its status on a change and so often. CURRENT_MODE is not sent
+# without news, at whatever rate it is asked for.
+STATUS_PERIOD_S = 0.5
+MODE_CHANGE_S = 0.1  # from a change to its CURRENT_MODE (0.04 to 0.12 s measured), or later if its interval is longer
 
 ORIGIN = (47.397742, 8.545594, 488.0)  # deg, deg, m: PX4's own place in simulation
 METRES_PER_DEGREE = 111_319.5
@@ -64,7 +68,7 @@ class TelemetryStreams:
             mavlink.MAVLINK_MSG_ID_SYS_STATUS: self._sys_status,
             mavlink.MAVLINK_MSG_ID_BATTERY_STATUS: self._battery_status,
             mavlink.MAVLINK_MSG_ID_HOME_POSITION: self._home_position,
-            mavlink.MAVLINK_MSG_ID_CURRENT_MODE: self._current_mode,
+            MODE: self._current_mode,
             mavlink.MAVLINK_MSG_ID_TIMESYNC: self._timesync,
         }
         self._told_modes: tuple[int, int] | None = None
@@ -74,6 +78,7 @@ class TelemetryStreams:
         """Default rates again, from ``now`` on, as after a boot."""
         self._interval: dict[int, float] = {number: 1 / rate for number, rate in DEFAULT_RATES_HZ.items()}
         self._due = dict.fromkeys(self._interval, now)
+        self._mode_told_at = float("-inf")
         self._last_sample = dict.fromkeys(self._interval, float("-inf"))
 
     @property
@@ -109,6 +114,9 @@ class TelemetryStreams:
             if due > now:
                 continue
             interval = self._interval[number]
+            if number == MODE:
+                self._mode_told_at = now
+                interval = max(interval, STATUS_PERIOD_S / self._autopilot.settings.clock_rate)
             # The phase is kept, so that the rate is exact; what a stalled host missed is not made up.
             self._due[number] = due + interval if now - due < interval else now + interval
             message = self.build(number, now)
@@ -118,10 +126,10 @@ class TelemetryStreams:
     def _hasten_mode(self, now: float) -> None:
         status = self._autopilot.snapshot_at(now - self._autopilot.settings.telemetry_delay_s[0]).status
         if (status.mode, status.intended) != self._told_modes:
-            number = mavlink.MAVLINK_MSG_ID_CURRENT_MODE
             self._told_modes = (status.mode, status.intended)
-            if self._interval[number] < math.inf:
-                self._due[number] = min(self._due[number], now + MODE_CHANGE_S)
+            if self._interval[MODE] < math.inf:
+                next_allowed = self._mode_told_at + self._interval[MODE]
+                self._due[MODE] = min(self._due[MODE], max(now + MODE_CHANGE_S, next_allowed))
 
     def _sample(self, number: int, now: float) -> float:
         """The moment that is told: a little ago, and never before the last one."""

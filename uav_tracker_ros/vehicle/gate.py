@@ -29,7 +29,7 @@ from uav_tracker_ros.vehicle.findings import Situation, blockers
 from uav_tracker_ros.vehicle.gate_report import GateReport
 from uav_tracker_ros.vehicle.gate_settings import GateSettings
 from uav_tracker_ros.vehicle.inbox import Asked, Inbox
-from uav_tracker_ros.vehicle.mode_rules import FRESH_S
+from uav_tracker_ros.vehicle.mode_rules import FRESH_S, MODE_FRESH_S
 from uav_tracker_ros.vehicle.setpoint_path import SetpointPath
 
 ENTRY_LIMIT_S = 2.0  # from engage to OFFBOARD shown
@@ -142,12 +142,13 @@ class Gate(Inbox):
                 self._judge_streaming(now)
 
     def _fresh(self, now: float) -> bool:
-        stamp = self._telemetry.mode_stamp
-        return now - stamp <= FRESH_S and stamp >= self._heard_from
+        """The mode is known: it was told not long ago, and the link that would tell of a change is alive."""
+        told, heard = self._telemetry.mode_stamp, self._telemetry.stamp
+        return now - told <= MODE_FRESH_S and told >= self._heard_from and now - heard <= FRESH_S
 
     def _telemetry_fault(self, now: float) -> str:
         if not self._fresh(now):
-            return "the vehicle's mode has not been heard for 0.5 s"
+            return "the vehicle's mode is not known: the autopilot is silent"
         for name, sample in (("attitude", self._telemetry.attitude), ("position", self._telemetry.position)):
             if sample is None or now - sample.stamp > FRESH_S:
                 return f"{name} has not been heard for 0.5 s"

@@ -12,7 +12,10 @@ import math
 
 from uav_tracker_ros.flight import Quaternion, Telemetry, VehicleMode
 
-FRESH_S = 0.48  # s; four or five of CURRENT_MODE (10 Hz) were lost. With one turn of the loop: braking within 0.5 s
+FRESH_S = 0.48  # s without telemetry; with one turn of the loop: braking within 0.5 s
+# s; at whatever rate it is asked for, PX4 sends CURRENT_MODE on a change and every 0.5 s of its clock (0.55 s were
+# seen in simulation). Two may be lost.
+MODE_FRESH_S = 1.2
 RESEND_S = 0.2  # s between repetitions of a mode or arming command
 
 # Modes in which a pilot or the autopilot waits for nothing: engaging may start here.

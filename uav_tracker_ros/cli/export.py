@@ -29,8 +29,8 @@ def export(
 ) -> None:
     """Write the graphs of a trained network and check them against it. Needs torch.
 
-    Writes NAME.template.onnx, NAME.track.onnx and NAME.safetensors (fp16), and prints the row for models.yaml.
-    A row of dsatrack has NAME.update.onnx too, and its graphs share NAME.weights.
+    Writes NAME.template.onnx and NAME.track.onnx, which share NAME.weights, and NAME.safetensors (fp16); prints the
+    row for models.yaml. A row of dsatrack has NAME.update.onnx instead of the last.
     Every installed backend must give the network's own maps, else nothing is written.
 
     Example:  uav-tracker export ps.safetensors --name ps_siamfcpp --out models --overwrite
@@ -51,6 +51,7 @@ def _export(weights: Path, family: str, name: str, folder: Path, console: Consol
         return _export_row(weights, name, folder, console)
     try:
         from uav_tracker_ros.backends import export as onnx_export
+        from uav_tracker_ros.backends.shared_weights import share_weights
         from uav_tracker_ros.trackers.network_weights import write_weights
         from uav_tracker_ros.trackers.siamfcpp import graphs
         from uav_tracker_ros.training import networks, pruning
@@ -61,7 +62,9 @@ def _export(weights: Path, family: str, name: str, folder: Path, console: Consol
     network = networks.read_network(family, rounded)  # as rounded to fp16: every backend runs the same numbers
     search_px = SETTINGS[family].search_size
     flight = graphs.flight_graphs(network, search_px)
-    files = {**onnx_export.write_onnx(flight, folder, name), "weights": rounded}
+    files = onnx_export.write_onnx(flight, folder, name)
+    data = folder / f"{name}.weights"
+    share_weights(files, data)  # both graphs hold the trunk
     parity = _checked(network, flight, files, search_px, console)
     return {
         "name": name,
@@ -72,7 +75,7 @@ def _export(weights: Path, family: str, name: str, folder: Path, console: Consol
         "backends": ["torch", "onnxruntime", "openvino"],
         "files": [
             {"graph": graph, "name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
-            for graph, file in files.items()
+            for graph, file in {**files, "data": data, "weights": rounded}.items()
         ],
         "parity": parity,
     }
@@ -93,13 +96,12 @@ def _checked(
     from uav_tracker_ros.backends import torch_backend
     from uav_tracker_ros.trackers.siamfcpp import parity
 
-    onnx_files = {graph: files[graph] for graph in flight}
     measured = {}
     for name in ("torch", "onnxruntime", "openvino"):
         if not choice.installed(name):
             console.print(f"{name} is not installed: not checked", soft_wrap=True)
             continue
-        backend = torch_backend.load(flight, 1) if name == "torch" else choice.load_onnx(name, onnx_files, 1)
+        backend = torch_backend.load(flight, 1) if name == "torch" else choice.load_onnx(name, files, 1)
         found = parity.measure(network, backend, search_px)
         console.print(
             f"{name}: probabilities {found.probability:.1e}, distances {found.distance:.2f} of what is accepted, "

@@ -170,3 +170,14 @@ def test_a_silent_vehicle_stays_where_it_was(ros):
     vehicle._newest = VehicleTruth(100.0, (0.0, 0.0, -6.0), (2.0, 0.0, 0.0), (1.0, 0.0, 0.0, 0.0), (0.0, 0.0, 0.0))
     assert vehicle.truth_at(100.25).position_ned == (0.5, 0.0, -6.0)
     assert vehicle.truth_at(160.0).position_ned == (1.0, 0.0, -6.0)
+
+
+@pytest.mark.dds
+def test_a_reported_vehicle_is_drawn_turned_on_by_its_rates(ros):
+    vehicle = ReportedVehicle(ros(Audience), get("stand"))
+    pitching = frames.quaternion_from_euler(0.0, -0.2, 1.0)
+    vehicle._newest = VehicleTruth(100.0, (0.0, 0.0, -6.0), (0.0, 0.0, 0.0), pitching, (0.0, 1.5, 0.0))
+    drawn = frames.euler_from_quaternion(vehicle.truth_at(100.04).quaternion)
+    assert drawn == pytest.approx((0.0, -0.14, 1.0))
+    late = frames.euler_from_quaternion(vehicle.truth_at(101.0).quaternion)
+    assert late == pytest.approx((0.0, -0.05, 1.0))  # rates of long ago turn nothing for long

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from typing import Protocol
@@ -12,6 +13,7 @@ from rclpy.qos import qos_profile_sensor_data
 
 from uav_tracker_ros import frames
 from uav_tracker_ros.errors import InvalidParameter
+from uav_tracker_ros.flight import Quaternion, Vector3
 from uav_tracker_ros.nodes.conversions import nanoseconds
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
@@ -20,6 +22,9 @@ from uav_tracker_ros.simulation.scenario import Scenario
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
 EXTRAPOLATION_S = 0.5  # a vehicle that was not heard of for longer is drawn where it was then
+# A report is 20 to 60 ms old when it is drawn, and braking turns the body by 100 deg/s: without its rates a picture
+# would show another attitude than the one that the controller takes it to have. They predict it for this long.
+TURN_S = 0.1
 
 
 class SimulatedVehicle(Protocol):
@@ -95,7 +100,7 @@ class ReportedVehicle:
         return placed(self._scenario, newest.position_ned[0], newest.position_ned[1], yaw)
 
     def truth_at(self, monotonic_s: float) -> VehicleTruth:
-        """The newest report, moved on with its own velocity; where the scenario starts before the first."""
+        """The newest report, moved and turned on with its own velocity; where the scenario starts before the first."""
         with self._lock:
             newest = self._newest
         if newest is None:
@@ -105,7 +110,8 @@ class ReportedVehicle:
         age = monotonic_s - newest.stamp
         step = min(max(age, 0.0), EXTRAPOLATION_S) if age < float("inf") else 0.0
         north, east, down = (p + step * v for p, v in zip(newest.position_ned, newest.velocity_ned, strict=True))
-        return newest._replace(stamp=monotonic_s, position_ned=(north, east, down))
+        quaternion = turned(newest.quaternion, newest.rates_frd, min(step, TURN_S))
+        return newest._replace(stamp=monotonic_s, position_ned=(north, east, down), quaternion=quaternion)
 
     def close(self) -> None:
         """Unsubscribe."""
@@ -116,6 +122,16 @@ class ReportedVehicle:
         truth = truth_from_odometry(message, time.monotonic() - age)
         with self._lock:
             self._newest = truth
+
+
+def turned(quaternion: Quaternion, rates_frd: Vector3, seconds: float) -> Quaternion:
+    """``body_frd -> ned`` after turning for so long with constant body rates (rad/s)."""
+    rate = math.hypot(*rates_frd)
+    if rate == 0:
+        return quaternion
+    half = rate * seconds / 2
+    x, y, z = (math.sin(half) * part / rate for part in rates_frd)
+    return frames.quaternion_multiply(quaternion, (math.cos(half), x, y, z))
 
 
 def truth_from_odometry(message: Odometry, stamp: float) -> VehicleTruth:

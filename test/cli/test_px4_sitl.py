@@ -21,7 +21,7 @@ pytestmark = [
 
 def test_px4_follows_a_walking_target_and_ends_in_hold(tmp_path, capsys):
     arguments = ["--vehicle", URL, "--allow-engage", "--allow-arm", "--seconds", str(SECONDS), "--max-speed", "4"]
-    arguments += ["--out", str(tmp_path / "out"), "--json", "-", "--tracker", "csrt", "--scenario", "stand"]
+    arguments += ["--out", str(tmp_path / "out"), "--json", "-", "--scenario", "stand"]
     # The command itself fails unless the vehicle flew all the time and was seen in Hold at the end.
     assert app.main(["follow", *arguments]) == 0, capsys.readouterr().err
     run = json.loads(capsys.readouterr().out)["runs"][0]

@@ -80,11 +80,9 @@ def test_a_name_is_its_own_choice() -> None:
     assert TrackerSettings(name="csrt").chosen == "csrt"
 
 
-@pytest.mark.parametrize("name", ROWS)
+@pytest.mark.parametrize("name", [name for name in ROWS if registry.describe(name).message])
 @pytest.mark.parametrize("argument", ["variant", "tracker"])
 def test_a_launch_with_a_row_without_weights_ends_with_what_to_do(name: str, argument: str) -> None:
-    if not registry.describe(name).message:
-        pytest.skip(f"{name} has weights")
     with pytest.raises(ModelFileMissing, match=f"tracker '{name}' cannot run: .*uav-tracker train {name} --data"):
         process_table(LaunchOptions(**{argument: name}))
     assert process_table(LaunchOptions(**{argument: name}, parts=("controller",)))  # nobody tracks: nothing is missing

@@ -71,7 +71,7 @@ def warnings(situation: Situation, watch: TargetWatch) -> tuple[str, ...]:
         found.append("RANGE_SIZE_ONLY: too near the horizon for the ground ray")
     if problem := _slope(situation, watch):
         found.append(problem)
-    if situation.now - watch.alike_seen < ALIKE_S + _known(watch.latency):
+    if situation.now - watch.alike_seen < ALIKE_S + _or_zero(watch.latency):
         found.append("TARGET_LIKE_NEARBY: somebody who looks like the target is not where it can be; not taken")
     if situation.attitude_age > COAST_AGE_MAX:
         found.append(f"TELEMETRY_SLOW: newest attitude is {situation.attitude_age:.2f} s old")
@@ -116,7 +116,7 @@ def _slope(situation: Situation, watch: TargetWatch) -> str:
     return f"SLOPE_SUSPECT: the target's ground is {abs(below):.1f} m {where} ground_z; the range is less certain"
 
 
-def _known(seconds: float) -> float:
+def _or_zero(seconds: float) -> float:
     return 0.0 if math.isnan(seconds) else seconds
 
 

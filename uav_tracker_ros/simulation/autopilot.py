@@ -24,6 +24,9 @@ from uav_tracker_ros.simulation.px4_parameters import FOLLOWER_SAFE, ParameterSt
 from uav_tracker_ros.simulation.px4_setpoints import BODY_NED, LOCAL_NED, OffboardSetpoint, PositionTarget, interpret
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
+# s of the autopilot's clock; PX4's commander publishes its status on a change and so often. CURRENT_MODE is not sent
+# without news, at whatever rate it is asked for.
+STATUS_PERIOD_S = 0.5
 HISTORY = 512  # steps: 2 s
 SLOW_STEPS = 5  # estimator, battery and fence change slowly: every 20 ms
 

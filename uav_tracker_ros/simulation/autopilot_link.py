@@ -10,13 +10,12 @@ import random
 from collections.abc import Sequence
 
 from uav_tracker_ros.flight import Attitude, Command, Limits, LocalPosition, Setpoint, Telemetry, VehicleMode
-from uav_tracker_ros.simulation.autopilot import Autopilot, Snapshot
+from uav_tracker_ros.simulation.autopilot import STATUS_PERIOD_S, Autopilot, Snapshot
 from uav_tracker_ros.simulation.px4_setpoints import LOCAL_NED, VELOCITY_AND_YAW, PositionTarget
 from uav_tracker_ros.vehicle import preflight
 
 MOTION_PERIOD_S = 0.02  # ATTITUDE_QUATERNION and LOCAL_POSITION_NED at 50 Hz
-MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz at most, and only with news:
-STATUS_PERIOD_S = 0.5  # PX4 publishes its status on a change and so often
+MODE_PERIOD_S = 0.1  # CURRENT_MODE at 10 Hz at most, and only with news
 RESET_PERIOD_S = 0.1  # ODOMETRY at 10 Hz tells the reset counter, so it lags behind the position
 LANDED_PERIOD_S = 0.2  # EXTENDED_SYS_STATE at 5 Hz
 HEARTBEAT_PERIOD_S = 1.0  # armed and failsafe are told there only; PX4 does not raise its rate

@@ -15,7 +15,7 @@ from pymavlink.dialects.v20 import development as mavlink  # "common" of pymavli
 
 from uav_tracker_ros.flight import Vector3, custom_mode
 from uav_tracker_ros.frames import rotation_from_quaternion
-from uav_tracker_ros.simulation.autopilot import Autopilot
+from uav_tracker_ros.simulation.autopilot import STATUS_PERIOD_S, Autopilot
 from uav_tracker_ros.simulation.px4_commander import Status
 from uav_tracker_ros.simulation.px4_failsafe import NEEDS_STICKS
 
@@ -37,9 +37,6 @@ DEFAULT_RATES_HZ = {
     mavlink.MAVLINK_MSG_ID_TIMESYNC: 10.0,
 }
 MAX_RATE_HZ = 125.0  # PX4 gave 122 Hz where 200 were asked
-# s of the autopilot's clock; PX4's commander publishes its status on a change and so often. CURRENT_MODE is not sent
-# without news, at whatever rate it is asked for.
-STATUS_PERIOD_S = 0.5
 MODE_CHANGE_S = 0.1  # from a change to its CURRENT_MODE (0.04 to 0.12 s measured), or later if its interval is longer
 
 ORIGIN = (47.397742, 8.545594, 488.0)  # deg, deg, m: PX4's own place in simulation

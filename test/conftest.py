@@ -1,7 +1,12 @@
-"""ROS for tests: a domain of its own for each worker, nodes in this process, nodes in processes of their own."""
+"""ROS for tests: a domain of its own for each worker, nodes in this process, nodes in processes of their own.
+
+What runs in real time (marks ``dds`` and ``real_time``) is run again, at most twice, when it failed while the machine
+stood still; a failure on a machine that had time is a failure.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -15,7 +20,31 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent / "doubles"))
 
+from pause_meter import PauseMeter
+
 DEADLINE_S = 30.0  # for what takes a second on a quiet machine
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.pauses = PauseMeter()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    again = pytest.mark.flaky(reruns=2, condition="config.pauses.disturbed")
+    for item in items:
+        if item.get_closest_marker("dds") or item.get_closest_marker("real_time"):
+            item.add_marker(again)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    item.config.pauses.begin()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _settled_heap() -> None:
+    """Collections do not walk through what earlier modules made: half a million objects take half a second."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")

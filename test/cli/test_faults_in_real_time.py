@@ -13,7 +13,7 @@ from uav_tracker_ros.cli.fault_topics import FAULTS, inject_over_topics
 from uav_tracker_ros.simulation import fault_table
 from uav_tracker_ros.simulation.fault_rows import FaultResult
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.real_time]
 PROCESSES = [fault.name for fault in fault_table.PROCESSES]
 
 

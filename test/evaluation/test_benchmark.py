@@ -25,6 +25,8 @@ from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.contract import Observation, PeakFeatures
 from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion, Window
 
+pytestmark = pytest.mark.real_time
+
 
 class Hands:
     """A clock that the test moves."""

@@ -12,6 +12,8 @@ import pytest
 
 from uav_tracker_ros.nodes.process_load import LoadMeter
 
+pytestmark = pytest.mark.real_time
+
 
 def test_work_and_memory_of_this_process_are_seen() -> None:
     meter = LoadMeter({"me": os.getpid()})

@@ -16,6 +16,8 @@ from uav_tracker_ros.nodes import runner as runner_module
 from uav_tracker_ros.nodes.processes import ProcessSpec
 from uav_tracker_ros.nodes.runner import DomainLock, Runner, command_line, ros_environment
 
+pytestmark = pytest.mark.real_time
+
 PACKAGE = "recorded_children"
 CHILD = """
 import os, pathlib, signal, sys, time

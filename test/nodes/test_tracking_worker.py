@@ -15,6 +15,8 @@ from uav_tracker_ros.nodes.recent_images import MAX_BYTES, RecentImages, Stamped
 from uav_tracker_ros.nodes.tracking_worker import REPLAYED, Selection, TrackingWorker, checked_box
 from uav_tracker_ros.trackers.lock import TargetLock
 
+pytestmark = pytest.mark.real_time
+
 FRAME_NS = 33_333_333
 BOX = Box(20.0, 10.0, 16.0, 24.0)
 

@@ -20,6 +20,8 @@ from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
 from uav_tracker_ros.simulation.mavlink_streams import TelemetryStreams
 
+pytestmark = pytest.mark.real_time
+
 ACCEPTED, REJECTED, UNSUPPORTED, FAILED = 0, 1, 3, 4
 
 

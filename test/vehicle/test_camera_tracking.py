@@ -25,6 +25,8 @@ from uav_tracker_ros.vehicle.camera_tracking import (
 )
 from uav_tracker_ros.vehicle.gate_client import GateClient
 
+pytestmark = pytest.mark.real_time
+
 STATUS = TargetStatus(PictureBox(0.25, 0.125, 0.5, 0.75), 640, 480)
 TRACK_POINT, TRACK_RECTANGLE, STOP_TRACKING, REQUEST_MESSAGE = 2004, 2005, 2010, 512
 ACCEPTED, FAILED = 0, 4

@@ -14,6 +14,8 @@ from uav_tracker_ros.vehicle import wire
 from uav_tracker_ros.vehicle.gate_client import DEPTH, GateClient
 from uav_tracker_ros.vehicle.gate_socket import GateSocket
 
+pytestmark = pytest.mark.real_time
+
 SETPOINT = Setpoint((1.0, 2.0, 3.0), 0.5, 100.0, 1)
 
 

@@ -17,6 +17,8 @@ from gate_rig import Child, Rig, free_port, gate, wait_for
 
 from uav_tracker_ros.flight import VehicleMode
 
+pytestmark = pytest.mark.real_time
+
 # Added to every bound: a machine with two busy cores wakes a process late.
 LOAD_S = 0.2
 TICK_S = 0.02

@@ -9,6 +9,8 @@ import pytest
 
 from uav_tracker_ros.vehicle.watchdog import EXIT_CODE, StallJudge
 
+pytestmark = pytest.mark.real_time
+
 
 def run(
     *, until: float, loop_until: float, callback_from: float | None = None, gap: tuple[float, float] = (9, 9)

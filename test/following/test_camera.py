@@ -87,3 +87,9 @@ def test_margins_of_the_default_geometry():
     up, down = (math.degrees(margin) for margin in CAMERA.tilt_margins(feet, head))
     assert up == pytest.approx(22.7, abs=0.2)
     assert down == pytest.approx(16.9, abs=0.3)
+
+
+def test_depressions_are_the_margins_turned_round():
+    least, most = CAMERA.depressions(math.radians(12), math.radians(9))
+    up, down = CAMERA.tilt_margins(most, least)
+    assert (math.degrees(up), math.degrees(down)) == pytest.approx((9.0, 12.0))

@@ -1,12 +1,17 @@
+import math
+
 import numpy as np
 import pytest
 
+from uav_tracker_ros.following.camera import GRAVITY, PICTURE_MARGIN, Camera
 from uav_tracker_ros.following.control_law import ControlLaw, OwnState, Task
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.following.target_estimator import Estimate
+from uav_tracker_ros.geometry import Intrinsics
 
 HOME = np.zeros(3)
-OWN = OwnState(10.0, np.array([-10.0, 0.0, -6.0]), np.zeros(3), 0.0)
+OWN = OwnState(10.0, np.array([-10.0, 0.0, -6.0]), np.zeros(3), 0.0, np.zeros(2), 0.25)
+CAMERA = Camera(Intrinsics.from_hfov(640, 480, math.radians(70)), math.radians(-30))
 
 
 def task(mode="hold_offset"):
@@ -59,3 +64,40 @@ def test_orbit_asks_for_the_speed_around_and_for_its_curve():
     motion = step(target(), mode="orbit", seconds=1.5, orbit_speed=1.0)
     assert motion.velocity_ned[1] < -0.5  # from the south, clockwise seen from above: to the west
     assert motion.acceleration_ne[0] > 0  # inwards
+
+
+def leaning(holding: float, speed: float = 4.0, drag: float = 1.0) -> OwnState:
+    """Flies north at ``speed``, which takes ``holding`` m/s^2 of thrust."""
+    return OWN._replace(velocity_ned=np.array([speed, 0.0, 0.0]), holding_ne=np.array([holding, 0.0]), drag=drag)
+
+
+def accelerated(own: OwnState, seen: Estimate, seconds: float = 0.6):
+    law = ControlLaw(FollowSettings(mode="hold_offset"))
+    law.reset(own)
+    for k in range(round(seconds / 0.02)):
+        motion = law.step(10.0 + 0.02 * k, 0.02, own, seen, seen, task(), CAMERA)
+    return motion
+
+
+@pytest.mark.parametrize("holding", [0.0, 1.0, 2.0, 3.0, 4.0, 5.0])
+def test_lean_for_the_speed_and_for_more_of_it_stays_in_the_picture(holding):
+    """10 m away and 6 m up the head is 23.3 deg down, the picture's upper edge 2.3 deg: 21 deg of lean are left."""
+    edge = math.radians(-30) + CAMERA.intrinsics.vfov / 2 + math.atan2(6.0 - 1.7, 10.0)
+    runner = target(velocity=(9.0, 0.0))  # faster than anything allowed
+    motion = accelerated(leaning(holding), runner)
+    lean = math.atan2(holding + motion.acceleration_ne[0], GRAVITY)
+    assert motion.fov_saturated
+    assert lean <= edge + 1e-3
+    assert lean >= edge - PICTURE_MARGIN - 1e-3  # and no more is given away than the margin
+
+
+@pytest.mark.parametrize(("holding", "velocity", "way"), [(4.0, 4.0, "up"), (0.0, 4.0, "up"), (-4.0, -4.0, "down")])
+def test_height_gives_room_for_the_lean_that_the_targets_speed_needs(holding, velocity, way):
+    own = leaning(holding, speed=holding)  # drag 1: what the speed takes; 0: not under way yet
+    down = accelerated(own, target(velocity=(velocity, 0.0))).velocity_ned[2]
+    assert down < -0.3 if way == "up" else down > 0.3
+
+
+def test_little_drag_leaves_the_height_alone():
+    own = leaning(0.25 * 4.0, drag=0.25)
+    assert accelerated(own, target(velocity=(4.0, 0.0))).velocity_ned[2] == pytest.approx(0.0, abs=1e-6)

@@ -31,6 +31,8 @@ NEEDED = {
     "ceiling",
     "floor",
     "orbit",
+    "drag",
+    "drag_sih",
     "wind",
     "clock_off",
     "camera_10hz",

@@ -136,6 +136,19 @@ class Camera:
         down = half + self.pitch + head_depression - PICTURE_MARGIN
         return up, down
 
+    def depressions(self, nose_down: float, nose_up: float) -> tuple[float, float]:
+        """Where a target may be that stays in the picture while the nose tilts so far: ``tilt_margins`` turned round.
+
+        Args:
+            nose_down: rad from level.
+            nose_up: rad from level.
+
+        Returns:
+            least depression of the head, largest of the feet; rad below the horizon.
+        """
+        half = self.intrinsics.vfov / 2 - PICTURE_MARGIN
+        return nose_down - half - self.pitch, half - self.pitch - nose_up
+
 
 def geometry_problem(camera: Camera, distance: float, height: float, target_class: str) -> str:
     """Why this camera cannot hold a target at this place in view; empty if it can."""

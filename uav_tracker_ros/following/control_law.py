@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from uav_tracker_ros.following import safety
-from uav_tracker_ros.following.camera import GRAVITY, Camera
+from uav_tracker_ros.following.camera import GRAVITY, PICTURE_MARGIN, Camera
 from uav_tracker_ros.following.limiter import JERK_GAIN, VelocityLimiter, YawLimiter
 from uav_tracker_ros.following.report import Limit
 from uav_tracker_ros.following.settings import FollowSettings
@@ -26,11 +26,13 @@ from uav_tracker_ros.frames import wrap_angle
 Array = NDArray[np.float64]
 
 ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
-DRAG = 0.12  # 1/s, tilt that holds a speed: a = DRAG v
 BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
 FORWARD_FLOOR = 1.0  # m/s^2: the chase is, sight comes before distance
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
+VIEW_RESERVE = 1.0  # m/s^2 of chase that the height leaves in the picture
+VIEW_NOSE_UP = math.radians(8)  # for braking, that the height leaves
+VIEW_HEIGHT = (0.7, 2.0)  # times the wanted height: how far the view may lower and raise it
 GROUND_CHANGE = 6.0  # m up or down that the estimated ground may move the height; more is an error
 VERTICAL_GAIN = 4.4  # 1/s, vertical speed error to acceleration
 VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
@@ -47,6 +49,8 @@ class OwnState(NamedTuple):
     position_ned: Array  # (3,) m
     velocity_ned: Array  # (3,) m/s
     yaw: float  # rad
+    holding_ne: Array  # (2,) m/s^2 of thrust that keeps this velocity up against drag and wind
+    drag: float  # 1/s, thrust that one more m/s takes
 
 
 class Task(NamedTuple):
@@ -70,6 +74,7 @@ class Motion(NamedTuple):
     reference_ne: Array  # (2,) m/s
     acceleration_ne: Array  # (2,) m/s^2
     error_ne: Array  # (2,) m, wanted place minus own, where the setpoint acts
+    height: float  # m above the target's ground that is flown: the wanted one, or what the view needs
     limits: Limit
     fov_saturated: bool
     speed_saturated: bool
@@ -161,7 +166,8 @@ class ControlLaw:
             accel, saturated = self._kept_in_view(accel, own, target, camera)
             limits |= Limit.FOV if saturated else Limit.NONE
         limits |= self._horizontal.step(accel, dt, max(task.ramp, 0.05))
-        velocity_z, limit_z = self._vertical_velocity(own, target, task, dt, climb=close)
+        height = self._settings.height if camera is None else self._height_in_view(own, target, camera)
+        velocity_z, limit_z = self._vertical_velocity(own, target, task, dt, height, climb=close)
         yaw, limit_yaw = self._yaw_angle(own, later_target, task, dt)
         lead = self._horizontal.acceleration / self.velocity_gain
         sent = self._horizontal.velocity + lead
@@ -171,6 +177,7 @@ class ControlLaw:
             self._horizontal.velocity.copy(),
             self._horizontal.acceleration.copy(),
             wish.error,
+            height,
             limits | limit_z | limit_yaw,
             saturated,
             speed_saturated,
@@ -234,14 +241,36 @@ class ControlLaw:
         distance = max(math.hypot(*(target.position_ne - own.position_ned[:2])), 0.1)
         feet = self._ground(target) - own.position_ned[2]
         up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
-        drag = DRAG * float(own.velocity_ned[:2] @ forward)
-        least = -max(GRAVITY * math.tan(max(up, 0.0)) + drag, BRAKING_FLOOR)
-        most = max(GRAVITY * math.tan(max(down, 0.0)) - drag, FORWARD_FLOOR)
+        holding = float(own.holding_ne @ forward)
+        least = -max(GRAVITY * math.tan(max(up, 0.0)) + holding, BRAKING_FLOOR)
+        edge = GRAVITY * math.tan(max(down + PICTURE_MARGIN, 0.0)) - holding
+        most = max(GRAVITY * math.tan(max(down, 0.0)) - holding, min(FORWARD_FLOOR, edge))
         bounded = max(least, min(most, along))
         return accel + (bounded - along) * forward, bounded != along
 
+    def _height_in_view(self, own: OwnState, target: Estimate, camera: Camera) -> float:
+        """Height, m above the target's ground, from which the lean that keeps its speed leaves it in the picture.
+
+        From higher up the target is lower in the picture: a nose that drag and wind hold down does not lift it out.
+        Flying backwards it is the other way round.
+        """
+        wanted = self._settings.height
+        away = target.position_ne - own.position_ned[:2]
+        distance = math.hypot(*away)
+        if distance < YAW_FREEZE:
+            return wanted
+        forward = away / distance
+        holding = float(own.holding_ne @ forward)
+        later = holding + own.drag * float((target.velocity_ne - own.velocity_ned[:2]) @ forward)
+        nose_up = VIEW_NOSE_UP - math.atan(min(holding, later, 0.0) / GRAVITY)
+        least, most = camera.depressions(math.atan((max(holding, later) + VIEW_RESERVE) / GRAVITY), nose_up)
+        lowest = target.height + distance * math.tan(max(least, 0.0))
+        highest = distance * math.tan(max(most, 0.0))
+        low, high = (share * wanted for share in VIEW_HEIGHT)
+        return max(low, min(max(wanted, lowest), highest, high))
+
     def _vertical_velocity(
-        self, own: OwnState, target: Estimate, task: Task, dt: float, *, climb: bool
+        self, own: OwnState, target: Estimate, task: Task, dt: float, height: float, *, climb: bool
     ) -> tuple[float, Limit]:
         s = self._settings
         altitude = task.home_ned[2] - own.position_ned[2]
@@ -249,7 +278,7 @@ class ControlLaw:
         if climb:
             up = 1.0
         elif task.weight >= 1 and task.mode != "spotlight":
-            wanted = s.height - (self._ground(target) - own.position_ned[2])
+            wanted = height - (self._ground(target) - own.position_ned[2])
             up = max(-s.max_speed_z, min(s.max_speed_z, HEIGHT_GAIN * wanted))
         up, bounded = safety.altitude_bounded(min(up, s.max_speed_z), altitude, s.min_altitude, s.max_altitude)
         accel = VERTICAL_GAIN * (np.array([-up]) - self._vertical.velocity)

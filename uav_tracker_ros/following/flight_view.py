@@ -12,6 +12,8 @@ from uav_tracker_ros.following.report import NAN, EndCode, FollowPhase, FollowRe
 from uav_tracker_ros.following.setpoint_maker import SetpointMaker
 from uav_tracker_ros.following.target_watch import TargetWatch
 
+HEIGHT_TOLD = 0.5  # m that the height for the view differs from the wanted one before it is a warning
+
 
 class FlightView(NamedTuple):
     """What only the follower knows of this step."""
@@ -35,6 +37,10 @@ def report(view: FlightView, situation: Situation, watch: TargetWatch, maker: Se
         found.append("FOV_SATURATED: the wanted acceleration would tilt the target out of the picture")
     if motion is not None and motion.speed_saturated:
         found.append("SPEED_SATURATED: the target moves faster than the limit")
+    if motion is not None and abs(motion.height - s.height) > HEIGHT_TOLD:
+        found.append(
+            f"HEIGHT_FOR_VIEW: {motion.height:.1f} m instead of {s.height:.1f} m, or the lean would hide the target"
+        )
     velocity: Vector3 = (0.0, 0.0, 0.0)
     yaw = NAN
     if view.setpoint is not None:

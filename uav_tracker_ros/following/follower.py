@@ -209,7 +209,8 @@ class Follower:
         elif self._goal is not None and 0 < self._goal.timeout < now - self._goal_start:
             self._end_flight(EndCode.TIMEOUT, f"the goal's {self._goal.timeout:.0f} s are over", now)
         elif self._maker.too_far(now):
-            self._end_flight(EndCode.TARGET_LOST, "the target is faster than max_speed and too far away", now)
+            why = "the target is too far away, and faster than max_speed or than keeps it in the picture"
+            self._end_flight(EndCode.TARGET_LOST, why, now)
 
     def _follow_target(self, now: float, situation: Situation) -> None:
         watch, states = self._watch, self._states

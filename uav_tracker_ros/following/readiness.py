@@ -26,6 +26,7 @@ WARNING_CODES = frozenset(
     {
         "LOW_CONFIDENCE",
         "FOV_SATURATED",
+        "HEIGHT_FOR_VIEW",
         "SPEED_SATURATED",
         "RANGE_SIZE_ONLY",
         "LATENCY_HIGH",

@@ -8,6 +8,7 @@ import numpy as np
 
 from uav_tracker_ros.flight import SETPOINT_LIFETIME_S, Setpoint, Telemetry
 from uav_tracker_ros.following import readiness, safety
+from uav_tracker_ros.following.air_drag import AirDrag
 from uav_tracker_ros.following.control_law import ControlLaw, Motion, OwnState, Task
 from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.following.settings import FollowSettings
@@ -32,6 +33,7 @@ class SetpointMaker:
         self._buffer = buffer
         self._watch = watch
         self._law = ControlLaw(settings)
+        self._air = AirDrag()
         self._bearing = math.nan
         self._place = np.zeros(2)
         self._offset = np.zeros(2)
@@ -76,7 +78,9 @@ class SetpointMaker:
         """
         attitude, position = self._buffer.newest
         yaw = euler_from_quaternion(attitude.quaternion)[2]
-        return OwnState(position.stamp, np.array(position.position_ned), np.array(position.velocity_ned), yaw)
+        velocity = np.array(position.velocity_ned)
+        holding, drag = self._air.holding(velocity[:2]), self._air.drag
+        return OwnState(position.stamp, np.array(position.position_ned), velocity, yaw, holding, drag)
 
     def estimate(self, stamp: float, phase: FollowPhase) -> Estimate | None:
         """The target at ``stamp`` (monotonic s), if one was ever placed."""
@@ -103,6 +107,7 @@ class SetpointMaker:
         later = self.estimate(now + self._law.yaw_lead, phase)
         if estimate is None or later is None:
             return None
+        self._air.add(*self._buffer.newest)
         own = self.own()
         if self.streaming_since is None:
             self.streaming_since = now
@@ -119,7 +124,7 @@ class SetpointMaker:
         return "spotlight" if self._watch.latency > readiness.LATENCY_SPOTLIGHT else self._settings.mode
 
     def too_far(self, now: float) -> bool:
-        """Faster than allowed for 2 s, and far: chasing on would only lead away."""
+        """Faster than allowed, or than the picture bears, for 2 s, and far: chasing on would only lead away."""
         estimate = self.estimate(now, FollowPhase.FOLLOWING)
         if self.motion is None or estimate is None or self.mode == "spotlight" or self._watch.lost:
             self._far_since = None
@@ -127,7 +132,7 @@ class SetpointMaker:
         away = math.hypot(*(estimate.position_ne - self.own().position_ned[:2]))
         if away <= max(min(FAR_FACTOR * self._settings.distance, FAR_DISTANCE), 1.5 * self._settings.distance):
             self._far_since = None
-        elif self._far_since is None and self.motion.speed_saturated:
+        elif self._far_since is None and (self.motion.speed_saturated or self.motion.fov_saturated):
             self._far_since = now
         return self._far_since is not None and now - self._far_since > FAR_S
 

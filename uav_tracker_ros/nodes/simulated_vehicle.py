@@ -15,10 +15,10 @@ from uav_tracker_ros import frames
 from uav_tracker_ros.errors import InvalidParameter
 from uav_tracker_ros.flight import Quaternion, Vector3
 from uav_tracker_ros.nodes.conversions import nanoseconds
-from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
 from uav_tracker_ros.simulation.placing import placed
 from uav_tracker_ros.simulation.scenario import Scenario
+from uav_tracker_ros.simulation.scenario_autopilot import scenario_autopilot
 from uav_tracker_ros.simulation.truth import VehicleTruth
 
 EXTRAPOLATION_S = 0.5  # a vehicle that was not heard of for longer is drawn where it was then
@@ -47,7 +47,7 @@ class StandInVehicle:
 
     Args:
         target: ``HOST:PORT`` where the gate listens.
-        scenario: says where the vehicle hovers at the start.
+        scenario: says where the vehicle hovers at the start, and in which air.
         response: name of the flight model.
         seed: of gusts and noise.
 
@@ -62,9 +62,7 @@ class StandInVehicle:
             raise InvalidParameter(
                 f"simulation.autopilot_target is '{target}'; expected HOST:PORT such as 127.0.0.1:14540: correct it"
             )
-        position, yaw = scenario.vehicle_start
-        settings = AutopilotSettings(position_ned=position, yaw=yaw, response=response)
-        self._server = MavlinkServer(Autopilot(settings, seed=seed), host, int(port))
+        self._server = MavlinkServer(scenario_autopilot(scenario, response, seed), host, int(port))
         self._server.start()
         self.truth_at = self._server.truth_at
         self._scenario = scenario

@@ -21,14 +21,13 @@ from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal, TargetM
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.geometry import Intrinsics
 from uav_tracker_ros.simulation import scenarios
-from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
 from uav_tracker_ros.simulation.autopilot_link import AutopilotLink
 from uav_tracker_ros.simulation.box_source import BoxSource, TrackedBoxes, TrueBoxes
-from uav_tracker_ros.simulation.flight_model import RESPONSES
 from uav_tracker_ros.simulation.flight_record import FlightRecord, FlightRecorder
 from uav_tracker_ros.simulation.rendering import Renderer
 from uav_tracker_ros.simulation.run_metrics import run_metrics
 from uav_tracker_ros.simulation.scenario import Scenario
+from uav_tracker_ros.simulation.scenario_autopilot import scenario_autopilot
 from uav_tracker_ros.simulation.world import World
 from uav_tracker_ros.vehicle.gate import Gate
 from uav_tracker_ros.vehicle.gate_settings import GateSettings
@@ -72,7 +71,7 @@ class ClosedLoop:
         self.scenario = scenario
         self.settings = settings = dataclasses.replace(settings, allow_engage=True)
         self.world = World(scenario, seed, EPOCH_S + START_DELAY_S)
-        self.autopilot = _autopilot(scenario, response, seed)
+        self.autopilot = scenario_autopilot(scenario, response, seed)
         bounds = Bounds(settings.min_altitude, settings.max_altitude, settings.fence_radius)
         gate_settings = GateSettings(limits=settings.limits, bounds=bounds, allow_engage=True)
         link = AutopilotLink(self.autopilot, seed, limits=settings.limits, fence_radius=settings.fence_radius)
@@ -240,17 +239,6 @@ def scenario_settings(scenario: Scenario, settings: FollowSettings, response: st
     if response in IDENTIFIED_DELAY:
         own["actuation_delay"] = IDENTIFIED_DELAY[response]
     return dataclasses.replace(settings, mode=scenario.mode, **own)
-
-
-def _autopilot(scenario: Scenario, response: str, seed: int) -> Autopilot:
-    (position, yaw), air = scenario.vehicle_start, scenario.conditions
-    flown = f"{response}_{air.identified}" if air.identified else response
-    autopilot = Autopilot(
-        AutopilotSettings(position_ned=position, yaw=yaw, response=flown, wind_ned=air.wind_ned, gust=air.gust), seed
-    )
-    if (gain := RESPONSES[response].gain) is not None:  # what such a vehicle says of itself
-        autopilot.set_parameter("MPC_XY_VEL_P_ACC", gain)
-    return autopilot
 
 
 def _beyond(position_ned: Vector3, settings: FollowSettings) -> float:

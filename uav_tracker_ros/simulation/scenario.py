@@ -61,6 +61,7 @@ class Conditions(NamedTuple):
 
     wind_ned: Vector3 = (0.0, 0.0, 0.0)  # m/s
     gust: float = 0.1  # m/s^2 rms; the design's gusts are 0.15
+    drag: float = 0.25  # 1/s; real frames have 0.15 to 0.5, PX4's own simulator (SIH) 1.0
     identified: str = ""  # "quick", "slow": the vehicle answers 40 % quicker or slower than its parameters say
     clock_offset: float = 0.005  # s, image clock minus attitude clock: nobody's clocks agree
     camera_hz: float = 30.0

@@ -95,6 +95,17 @@ CONDITIONS = (
     _condition("lag_quick", "the vehicle answers 40 % quicker than it says", Conditions(identified="quick"), 1.6),
     _condition("lag_slow", "the vehicle answers 40 % slower than it says", Conditions(identified="slow"), 1.6),
     *(_slope(share) for share in (0.05, -0.05, 0.10, -0.10)),
+    *(
+        Scenario(
+            name,
+            f"a snaking runner, followed by a frame whose drag is {drag} 1/s",
+            _MOTIONS["sinusoid"],
+            conditions=Conditions(drag=drag),
+            settle=_settle("sinusoid"),
+            bars=_limits(in_frame_min=0.99, p95=p95) if p95 else _limits(in_frame_min=0.97),
+        )
+        for name, drag, p95 in (("drag", 0.5, 1.3), ("drag_sih", 1.0, None))  # 1.0: PX4's own simulator
+    ),
     Scenario(
         "wind",
         "a runner keeps 4 m/s in 8 m/s of wind with gusts",

@@ -211,13 +211,40 @@ def test_no_flight_without_a_cameras_intrinsics(rig):
     rig.until_phase(FollowPhase.READY)
 
 
-def test_two_publishers_block_and_in_flight_hold(rig):
+@pytest.fixture
+def publisher_of(rig):
+    """A publisher of targets on a node with this name; ends with the test."""
+    made = []
+
+    def publisher(name: str):
+        made.append(rclpy.create_node(name, context=rig.client.node.context, start_parameter_services=False))
+        return made[-1].create_publisher(TrackedTarget, "target", 5)
+
+    yield publisher
+    for node in made:
+        node.destroy_node()
+
+
+def test_two_trackers_block_and_in_flight_hold(rig, publisher_of):
     end = rig.fly()
-    second = rig.client.node.create_publisher(TrackedTarget, "target", 5)
-    assert end.result(timeout=DEADLINE_S).code is EndCode.VEHICLE_FAULT
+    second = publisher_of("another_tracker")
+    ended = end.result(timeout=DEADLINE_S)
+    assert ended.code is EndCode.VEHICLE_FAULT
+    assert "/another_tracker and /follower_client publish" in ended.message
     rig.until(lambda: rig.blocked("TWO_PUBLISHERS"), "no blocker")
-    rig.client.node.destroy_publisher(second)
+    second.destroy()
     rig.until_phase(FollowPhase.READY)
+
+
+def test_a_tracker_that_was_started_again_is_no_second_one_until_both_speak(rig, publisher_of):
+    """The dead one's publisher is counted for another 20 s, under the same name."""
+    second = publisher_of("follower_client")
+    rig.until(lambda: rig.node.count_publishers("target") == 2, "the second publisher is not seen")
+    rig.fly()
+    late = tracked()
+    late.header.stamp = Time(seconds=1).to_msg()
+    rig.client.node.create_timer(0.1, lambda: second.publish(late))
+    rig.until(lambda: rig.blocked("TWO_PUBLISHERS"), "no blocker")
 
 
 @pytest.mark.parametrize("field", ["center_x", "size_y", "confidence"])

@@ -37,11 +37,13 @@ from uav_tracker_ros.nodes.goal_server import GoalServer
 from uav_tracker_ros.nodes.ground_station import GroundStation, GroundStationSettings, target_status
 from uav_tracker_ros.nodes.node_main import reporting, run
 from uav_tracker_ros.nodes.parameters import declare
+from uav_tracker_ros.nodes.publisher_watch import PublisherWatch
 from uav_tracker_ros.nodes.qos import JOURNAL, JOURNAL_TOPIC
 from uav_tracker_ros.vehicle.gate_client import GateClient
 
 PERIOD_S = 0.02
-WATCH_PERIOD_S = 0.2  # publishers are counted this often: a second one is seen within 0.5 s
+WATCH_PERIOD_S = 0.2  # publishers are looked at this often: a second one is seen within 0.5 s
+UNKNOWN_NODE = "_NODE_NAME_UNKNOWN_"  # discovered before its node was
 SETTLE_S = 0.5  # after a step of the ROS clock, targets with a stamp of before it are still under way
 RESET_WAIT_S = 1.0
 THREADS = 5  # loop, inputs, stop, reset, one goal that waits
@@ -66,6 +68,7 @@ class ControllerNode(LifecycleNode):
         self._telemetry = Telemetry(stamp=0.0)
         self._settled = -math.inf
         self._health = ControllerHealth()
+        self._publisher_watch = PublisherWatch()
         simulated = bool(self.get_parameter("use_sim_time").value)
         self._clock_map = ClockMap(
             time.monotonic, lambda: self.get_clock().now().nanoseconds * 1e-9, simulated=simulated
@@ -81,7 +84,10 @@ class ControllerNode(LifecycleNode):
     def _listen(self) -> None:
         inputs, calls, waiting = (MutuallyExclusiveCallbackGroup() for _ in range(3))
         self._loop_group = MutuallyExclusiveCallbackGroup()
-        self.create_subscription(TrackedTarget, "target", self._on_target, QoSProfile(depth=5), callback_group=inputs)
+        targets = self.create_subscription(
+            TrackedTarget, "target", self._on_target, QoSProfile(depth=5), callback_group=inputs
+        )
+        self._target_topic = targets.topic_name
         self.create_subscription(
             CameraInfo, "camera_info", self._on_camera_info, qos_profile_sensor_data, callback_group=inputs
         )
@@ -143,6 +149,7 @@ class ControllerNode(LifecycleNode):
         if self._clock_map.read():
             self.get_logger().error("the ROS clock jumped; targets are ignored until it has settled")
             self._fault("CLOCK_JUMP", "the ROS clock jumped", active=True)
+            self._publisher_watch.clock_jumped()
             self._settled = now + SETTLE_S
         stamp = self.get_clock().now()
         for telemetry in gate.poll():
@@ -160,9 +167,11 @@ class ControllerNode(LifecycleNode):
         self._journal.publish(String(data=self._follower.batch()))
 
     def _watch(self) -> None:
-        """Two trackers on one topic would pull the vehicle to and fro."""
-        count = self.count_publishers("target")
-        self._fault("TWO_PUBLISHERS", f"{count} publishers on the target topic; stop all but one", active=count > 1)
+        found = self.get_publishers_info_by_topic(self._target_topic)
+        names = {f"{one.node_namespace.rstrip('/')}/{one.node_name}" for one in found if one.node_name != UNKNOWN_NODE}
+        with self._lock:
+            conflict = self._publisher_watch.conflict(len(found), names, time.monotonic())
+        self._fault("TWO_PUBLISHERS", conflict, active=bool(conflict))
 
     def _on_target(self, message: TrackedTarget) -> None:
         with self._lock:
@@ -178,6 +187,7 @@ class ControllerNode(LifecycleNode):
                     self._follower.stop("the tracker sends targets that make no sense", now)
                 return
             self._health.target()
+            self._publisher_watch.target(messages.seconds(message.header.stamp), now)
             self._outputs.target_class = measurement.target_class
             self._follower.on_target(measurement, now)
             if self._gate is not None and self._ground_station.due(now):

@@ -27,7 +27,7 @@ Array = NDArray[np.float64]
 
 ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
 BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
-FORWARD_FLOOR = 1.0  # m/s^2: the chase is, sight comes before distance
+FORWARD_FLOOR = 2.0  # m/s^2: the chase is not limited below it within the picture, margin included
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
 VIEW_RESERVE = 1.0  # m/s^2 of chase that the height leaves in the picture

@@ -40,6 +40,14 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     item.config.pauses.begin()
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Iterator[None]:
+    try:
+        return (yield)
+    finally:
+        item.config.pauses.end()
+
+
 @pytest.fixture(scope="module", autouse=True)
 def _settled_heap() -> None:
     """Collections do not walk through what earlier modules made: half a million objects take half a second."""

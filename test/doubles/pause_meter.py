@@ -16,20 +16,22 @@ class PauseMeter:
     """A thread that wakes a hundred times a second and notes by how much it came too late."""
 
     def __init__(self) -> None:
-        self._longest = 0.0
-        self._since, self._waited = time.monotonic(), _waited_s()
+        self.begin()
         threading.Thread(target=self._watch, name="pause-meter", daemon=True).start()
 
     def begin(self) -> None:
         """A test begins."""
+        self.disturbed = False
         self._longest = 0.0
         self._since, self._waited = time.monotonic(), _waited_s()
 
-    @property
-    def disturbed(self) -> bool:
-        """Since ``begin`` the machine had no time for what ran, so that a bound in seconds says nothing."""
+    def end(self) -> None:
+        """It ended; ``disturbed`` says whether the machine had time for it, so that a bound in seconds means something.
+
+        Call it before the failure is written down, which may take a second by itself.
+        """
         passed = time.monotonic() - self._since
-        return self._longest > PAUSE_S or _waited_s() - self._waited > WAITING_SHARE * passed
+        self.disturbed = self._longest > PAUSE_S or _waited_s() - self._waited > WAITING_SHARE * passed
 
     def _watch(self) -> None:
         last = time.monotonic()

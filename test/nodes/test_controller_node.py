@@ -149,6 +149,28 @@ def test_a_goal_flies_and_ends_with_the_operators_cancel(rig):
     assert len(rig.gate.setpoints) == sent
 
 
+class SlowToReturn:
+    """An action client's handle whose questions are answered before the call returns."""
+
+    def __init__(self, handle) -> None:
+        self._handle = handle
+
+    def __getattr__(self, name):
+        return getattr(self._handle, name)
+
+    def send_goal_request(self, request):
+        number = self._handle.send_goal_request(request)
+        time.sleep(0.3)
+        return number
+
+
+def test_an_answer_that_comes_at_once_is_not_lost(rig, monkeypatch):
+    monkeypatch.setattr(rig.client._goals, "_client_handle", SlowToReturn(rig.client._goals._client_handle))
+    end = rig.fly()
+    rig.client.cancel()
+    assert end.result(timeout=DEADLINE_S).code is EndCode.CANCELED
+
+
 def test_a_ground_station_selects_and_sees_the_box(rig):
     calls = []
 

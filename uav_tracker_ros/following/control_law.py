@@ -27,12 +27,12 @@ Array = NDArray[np.float64]
 
 ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
 BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
-FORWARD_FLOOR = 2.0  # m/s^2: the chase is not limited below it within the picture, margin included
+FORWARD_FLOOR = 1.6  # m/s^2: the chase is not limited below it while half of the picture's margin is left
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
-VIEW_RESERVE = 1.0  # m/s^2 of chase that the height leaves in the picture
+VIEW_RESERVE = 1.5  # m/s^2 of chase that the height leaves in the picture
 VIEW_NOSE_UP = math.radians(8)  # for braking, that the height leaves
-VIEW_HEIGHT = (0.7, 2.0)  # times the wanted height: how far the view may lower and raise it
+VIEW_HEIGHT = (0.7, 3.0)  # times the wanted height: how far the view may lower and raise it
 GROUND_CHANGE = 6.0  # m up or down that the estimated ground may move the height; more is an error
 VERTICAL_GAIN = 4.4  # 1/s, vertical speed error to acceleration
 VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
@@ -243,7 +243,7 @@ class ControlLaw:
         up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
         holding = float(own.holding_ne @ forward)
         least = -max(GRAVITY * math.tan(max(up, 0.0)) + holding, BRAKING_FLOOR)
-        edge = GRAVITY * math.tan(max(down + PICTURE_MARGIN, 0.0)) - holding
+        edge = GRAVITY * math.tan(max(down + PICTURE_MARGIN / 2, 0.0)) - holding
         most = max(GRAVITY * math.tan(max(down, 0.0)) - holding, min(FORWARD_FLOOR, edge))
         bounded = max(least, min(most, along))
         return accel + (bounded - along) * forward, bounded != along

@@ -38,9 +38,7 @@ def report(view: FlightView, situation: Situation, watch: TargetWatch, maker: Se
     if motion is not None and motion.speed_saturated:
         found.append("SPEED_SATURATED: the target moves faster than the limit")
     if motion is not None and abs(motion.height - s.height) > HEIGHT_TOLD:
-        found.append(
-            f"HEIGHT_FOR_VIEW: {motion.height:.1f} m instead of {s.height:.1f} m, or the lean would hide the target"
-        )
+        found.append(f"HEIGHT_FOR_VIEW: {motion.height:.1f} m, not {s.height:.1f} m: the lean would hide the target")
     velocity: Vector3 = (0.0, 0.0, 0.0)
     yaw = NAN
     if view.setpoint is not None:

@@ -97,7 +97,8 @@ class FollowerClient:
         self._stop = self.node.create_client(Trigger, "follow/stop")
         self._reset = self.node.create_client(Trigger, "follow/reset_takeover")
         self._goals = ActionClient(self.node, FollowTarget, "follow_target")
-        self._goal_handle: Any = None
+        self._goal_handle: Any = None  # both: only in the client's thread
+        self._cancel_wanted = False
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
         self._thread = threading.Thread(target=self._spin, name="follower-client", daemon=True)
@@ -178,12 +179,18 @@ class FollowerClient:
             mode=goal.mode, distance=goal.distance, height=goal.height, bearing=goal.bearing, timeout=goal.timeout
         )
 
+        def send() -> None:
+            self._goal_handle, self._cancel_wanted = None, False
+            self._goals.send_goal_async(request, feedback_callback=feedback).add_done_callback(accepted)
+
         def accepted(sent: Any) -> None:
             self._goal_handle = sent.result()
             if not self._goal_handle.accepted:
                 end.set_result(GoalEnd(EndCode.REFUSED, "the controller did not take the goal"))
                 return
             self._goal_handle.get_result_async().add_done_callback(ended)
+            if self._cancel_wanted:
+                self._goal_handle.cancel_goal_async()
 
         def ended(result: Any) -> None:
             answer = result.result().result
@@ -194,11 +201,16 @@ class FollowerClient:
             end.set_result(GoalEnd(EndCode.REFUSED, "no controller answers; start it"))
             return end
         feedback = None if on_feedback is None else (lambda message: on_feedback(message.feedback.state))
-        self._goals.send_goal_async(request, feedback_callback=feedback).add_done_callback(accepted)
+        # In the thread that spins: rclpy drops an answer that comes before it has written down the question.
+        self._executor.create_task(send)
         return end
 
     def cancel(self) -> None:
-        """Cancel the goal that was sent last, if any."""
+        """Cancel the goal that was sent last, if any; also one that has not been answered yet."""
+        self._executor.create_task(self._cancel)
+
+    def _cancel(self) -> None:
+        self._cancel_wanted = True
         if self._goal_handle is not None:
             self._goal_handle.cancel_goal_async()
 

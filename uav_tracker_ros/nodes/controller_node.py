@@ -151,7 +151,8 @@ class ControllerNode(LifecycleNode):
             self._fault("CLOCK_JUMP", "the ROS clock jumped", active=True)
             self._publisher_watch.clock_jumped()
             self._settled = now + SETTLE_S
-        stamp = self.get_clock().now()
+        # The turn's own time, also when the machine did something else since: who differentiates wants even steps.
+        stamp = self.get_clock().now() - Duration(seconds=time.monotonic() - now)
         for telemetry in gate.poll():
             self._follower.on_telemetry(telemetry)
             self._telemetry = telemetry

@@ -297,7 +297,7 @@ class Gate(Inbox):
         elif not self._telemetry.armed and not self.settings.dry_run:
             self._brake("the vehicle is disarmed", now)
         elif self._path.ran_out(now):
-            self._brake("no valid setpoint for 0.25 s", now)
+            self._brake("no valid setpoint for 0.2 s", now)
 
     def _judge_streaming(self, now: float) -> None:
         own = self._entry_mode if self.settings.dry_run else VehicleMode.OFFBOARD

@@ -11,7 +11,7 @@ from uav_tracker_ros.vehicle.setpoint_check import Verdict, check
 from uav_tracker_ros.vehicle.shaping import VelocityShaper, YawShaper
 from uav_tracker_ros.vehicle.velocity_guard import Bounds, guard
 
-TURN_S = 0.02  # of the gate's loop: what brakes is on the wire before the last setpoint has expired
+TURN_S = 0.05  # two turns of the loop and the way out: what brakes is on the wire before the last setpoint has expired
 FIRST_DT_S = 0.02  # the first setpoint of a stream has none before it to measure from
 
 

@@ -34,6 +34,7 @@ from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
 from uav_tracker_ros.vehicle.link_lock import free_port
 
 READY_S = 40.0  # on a loaded machine
+SELECT_AGAIN_S = 6.0
 REACTION_S = 8.0
 HEIGHT = 11.0  # m; the vehicle starts at 6 m and climbs through all flights
 CLIMBING = 0.3  # m/s on the wire, from which on the end of it is plain
@@ -104,6 +105,9 @@ class TopicRig:
         deadline = time.monotonic() + 2 * READY_S
         while True:
             self._wait(client, "a selection", lambda: self._selected(client))
+            ready = client.wait_for(lambda _client: client.phase is FollowPhase.READY, SELECT_AGAIN_S)
+            if not ready and time.monotonic() < deadline:
+                continue  # kcf sometimes loses what it was just given; an operator would point again
             self._wait(client, "READY", lambda: client.phase is FollowPhase.READY)
             end = client.follow(Goal())
             self._wait(client, "a flight", functools.partial(self._has_begun, end))

@@ -109,6 +109,7 @@ def test_found_again_raises_lock_and_stays_uncertain(image: np.ndarray) -> None:
     lost = [lock.update(image) for _ in range(5)]
     assert lost[-1].state is LOST
     tracker.frame = 6  # from now on it is seen
+    image, _ = frame(200, 120)
     first, second = lock.update(image), lock.update(image)
     assert (first.state, first.lock) == (LOST, 1)  # one frame is not enough
     assert (second.state, second.lock, second.box) == (UNCERTAIN, 2, found)
@@ -117,6 +118,18 @@ def test_found_again_raises_lock_and_stays_uncertain(image: np.ndarray) -> None:
     assert [target.state for target in after] == [UNCERTAIN] * 9 + [TRACKING]
     assert {target.confidence for target in after[:9]} == {0.6}
     assert {target.lock for target in after} == {2}
+
+
+def test_what_does_not_look_like_the_target_is_not_found(image: np.ndarray) -> None:
+    """The tracker is sure of it, but while it followed this it would not see the target come back."""
+    found = Box(200, 120, 32, 32)
+    lock, tracker = locked(image, [0.1])
+    for _ in range(5):
+        lock.update(image)
+    tracker.answer = lambda step, region: (found, 0.95)
+    assert {(target.state, target.lock) for target in (lock.update(image) for _ in range(20))} == {(LOST, 1)}
+    back, _ = frame(200, 120)
+    assert [lock.update(back).lock for _ in range(2)] == [1, 2]
 
 
 def test_two_frames_must_agree_on_the_place(image: np.ndarray) -> None:

@@ -23,6 +23,7 @@ LOST_BELOW = 0.2
 LOST_AFTER = 5  # frames in a row below LOST_BELOW ...
 REFUSED_AFTER = 15  # ... or below CENTER_FROM: what is believed no more must be searched, not waited for
 LOST_OUTSIDE = 0.8  # share of the box outside the image
+SIMILAR_FROM = 0.5  # what looks less like the target is not it; a vehicle asks for more (FollowSettings.reid_on)
 PROBATION = 10  # frames of UNCERTAIN after a re-acquisition
 PROBATION_CONFIDENCE = 0.6  # confidence is not reported higher during them
 _logger = logging.getLogger(__name__)
@@ -128,7 +129,9 @@ class TargetLock:
     def _search(self, image: Image, last: Box) -> LockedTarget:
         candidate, confidence = self._candidate(image)
         assert self._redetection is not None  # noqa: S101 - for the type checker: _lose made it
-        if not self._redetection.accept(candidate.box, confidence):
+        similarity = self._views.similarity(image, candidate.box)
+        another = similarity < SIMILAR_FROM  # following it, nobody would see the target come back
+        if not self._redetection.accept(candidate.box, 0.0 if another else confidence):
             return LockedTarget(last, TargetState.LOST, self._lock, candidate.score, confidence, float("nan"))
         if isinstance(self._tracker, Probing):
             self._tracker.move_to(candidate.box)
@@ -143,7 +146,7 @@ class TargetLock:
             self._lock,
             candidate.score,
             min(confidence, PROBATION_CONFIDENCE),
-            self._views.similarity(image, candidate.box),
+            similarity,
         )
 
     def _candidate(self, image: Image) -> tuple[Observation, float]:

@@ -1,6 +1,7 @@
 """Cached features teach as the crops themselves would, and the graphs that come out fly."""
 
 import argparse
+import types
 from pathlib import Path
 
 import made_up_pictures
@@ -24,7 +25,8 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     data = made_up_pictures.make(folder / "data")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(cached, "SHARD", 8)
-        patch.setattr(cached.time, "monotonic", iter(np.arange(0.0, 9e3, 30.0)).__next__)  # one shard, then over
+        ticks = iter(np.arange(0.0, 9e3, 30.0))  # one shard, then over
+        patch.setattr(cached, "time", types.SimpleNamespace(monotonic=ticks.__next__))
         cached.cache(
             argparse.Namespace(data=[data], trunk=folder / "trunk.pth", out=folder / "features", minutes=0.9, seed=1)
         )

@@ -101,3 +101,15 @@ def test_height_gives_room_for_the_lean_that_the_targets_speed_needs(holding, ve
 def test_little_drag_leaves_the_height_alone():
     own = leaning(0.25 * 4.0, drag=0.25)
     assert accelerated(own, target(velocity=(4.0, 0.0))).velocity_ned[2] == pytest.approx(0.0, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("mode", "weight", "told"), [("hold_offset", 1.0, True), ("hold_offset", 0.0, False), ("spotlight", 1.0, False)]
+)
+def test_another_height_is_told_only_where_it_is_flown(mode, weight, told):
+    """Searching and in spotlight the vehicle keeps its height, whatever the lean would need."""
+    law = ControlLaw(FollowSettings(mode=mode))
+    law.reset(leaning(4.0))
+    seen = target(velocity=(4.0, 0.0))
+    motion = law.step(10.0, 0.02, leaning(4.0), seen, seen, task(mode)._replace(weight=weight), CAMERA)
+    assert (motion.height != FollowSettings().height) is told

@@ -74,7 +74,7 @@ class Motion(NamedTuple):
     reference_ne: Array  # (2,) m/s
     acceleration_ne: Array  # (2,) m/s^2
     error_ne: Array  # (2,) m, wanted place minus own, where the setpoint acts
-    height: float  # m above the target's ground that is flown: the wanted one, or what the view needs
+    height: float  # m above the target's ground: what the view needs where the height is held, else the wanted one
     limits: Limit
     fov_saturated: bool
     speed_saturated: bool
@@ -166,8 +166,12 @@ class ControlLaw:
             accel, saturated = self._kept_in_view(accel, own, target, camera)
             limits |= Limit.FOV if saturated else Limit.NONE
         limits |= self._horizontal.step(accel, dt, max(task.ramp, 0.05))
-        height = self._settings.height if camera is None else self._height_in_view(own, target, camera)
-        velocity_z, limit_z = self._vertical_velocity(own, target, task, dt, height, climb=close)
+        height = self._settings.height
+        holds_height = not close and task.weight >= 1 and task.mode != "spotlight"
+        if holds_height and camera is not None:
+            height = self._height_in_view(own, target, camera)
+        up = 1.0 if close else self._climb(height, own, target) if holds_height else 0.0
+        velocity_z, limit_z = self._vertical_velocity(up, own, task, dt)
         yaw, limit_yaw = self._yaw_angle(own, later_target, task, dt)
         lead = self._horizontal.acceleration / self.velocity_gain
         sent = self._horizontal.velocity + lead
@@ -269,17 +273,13 @@ class ControlLaw:
         low, high = (share * wanted for share in VIEW_HEIGHT)
         return max(low, min(max(wanted, lowest), highest, high))
 
-    def _vertical_velocity(
-        self, own: OwnState, target: Estimate, task: Task, dt: float, height: float, *, climb: bool
-    ) -> tuple[float, Limit]:
+    def _climb(self, height: float, own: OwnState, target: Estimate) -> float:
+        missing = height - (self._ground(target) - own.position_ned[2])
+        return max(-self._settings.max_speed_z, min(self._settings.max_speed_z, HEIGHT_GAIN * missing))
+
+    def _vertical_velocity(self, up: float, own: OwnState, task: Task, dt: float) -> tuple[float, Limit]:
         s = self._settings
         altitude = task.home_ned[2] - own.position_ned[2]
-        up = 0.0
-        if climb:
-            up = 1.0
-        elif task.weight >= 1 and task.mode != "spotlight":
-            wanted = height - (self._ground(target) - own.position_ned[2])
-            up = max(-s.max_speed_z, min(s.max_speed_z, HEIGHT_GAIN * wanted))
         up, bounded = safety.altitude_bounded(min(up, s.max_speed_z), altitude, s.min_altitude, s.max_altitude)
         accel = VERTICAL_GAIN * (np.array([-up]) - self._vertical.velocity)
         self._vertical.step(accel, dt, max(task.ramp, 0.05))

@@ -27,7 +27,7 @@ DEADLINE_S = 30.0  # for what takes a second on a quiet machine
 
 def pytest_configure(config: pytest.Config) -> None:
     config.pauses = PauseMeter()
-    sys.setswitchinterval(0.0005)  # as node_main does: nodes and tests share this interpreter
+    sys.setswitchinterval(0.0005)  # node_main.SWITCH_S, unimported: tests of training run where no ROS is
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -34,7 +34,7 @@ from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
 from uav_tracker_ros.vehicle.link_lock import free_port
 
 READY_S = 40.0  # on a loaded machine
-SELECT_AGAIN_S = 6.0
+SELECT_AGAIN_S = 6.0  # READY comes 1 to 2 s after the box; later than this the target was lost again
 REACTION_S = 8.0
 HEIGHT = 11.0  # m; the vehicle starts at 6 m and climbs through all flights
 CLIMBING = 0.3  # m/s on the wire, from which on the end of it is plain

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from uav_tracker_ros.following import safety
-from uav_tracker_ros.following.camera import GRAVITY, PICTURE_MARGIN, Camera
+from uav_tracker_ros.following import safety, view
+from uav_tracker_ros.following.camera import Camera
 from uav_tracker_ros.following.limiter import JERK_GAIN, VelocityLimiter, YawLimiter
 from uav_tracker_ros.following.report import Limit
 from uav_tracker_ros.following.settings import FollowSettings
@@ -26,13 +26,8 @@ from uav_tracker_ros.frames import wrap_angle
 Array = NDArray[np.float64]
 
 ANTI_WINDUP = 2.0  # m/s, largest lead of the reference over the vehicle
-BRAKING_FLOOR = 2.5  # m/s^2: braking is never limited below it, distance comes before sight
-FORWARD_FLOOR = 1.6  # m/s^2: the chase is not limited below it while half of the picture's margin is left
 SPOTLIGHT_GAIN, SPOTLIGHT_SPEED = 0.5, 0.5  # 1/s, m/s: back to the place of engagement
 HEIGHT_GAIN = 0.8  # 1/s
-VIEW_RESERVE = 1.5  # m/s^2 of chase that the height leaves in the picture
-VIEW_NOSE_UP = math.radians(8)  # for braking, that the height leaves
-VIEW_HEIGHT = (0.7, 3.0)  # times the wanted height: how far the view may lower and raise it
 GROUND_CHANGE = 6.0  # m up or down that the estimated ground may move the height; more is an error
 VERTICAL_GAIN = 4.4  # 1/s, vertical speed error to acceleration
 VERTICAL_ACCEL, VERTICAL_JERK = 1.5, 6.0  # m/s^2, m/s^3
@@ -242,40 +237,27 @@ class ControlLaw:
     def _kept_in_view(self, accel: Array, own: OwnState, target: Estimate, camera: Camera) -> tuple[Array, bool]:
         forward = np.array([math.cos(own.yaw), math.sin(own.yaw)])
         along = float(accel @ forward)
-        distance = max(math.hypot(*(target.position_ne - own.position_ned[:2])), 0.1)
+        distance = math.hypot(*(target.position_ne - own.position_ned[:2]))
         feet = self._ground(target) - own.position_ned[2]
-        up, down = camera.tilt_margins(math.atan2(feet, distance), math.atan2(feet - target.height, distance))
-        holding = float(own.holding_ne @ forward)
-        least = -max(GRAVITY * math.tan(max(up, 0.0)) + holding, BRAKING_FLOOR)
-        edge = GRAVITY * math.tan(max(down + PICTURE_MARGIN / 2, 0.0)) - holding
-        most = max(GRAVITY * math.tan(max(down, 0.0)) - holding, min(FORWARD_FLOOR, edge))
+        least, most = view.forward_accelerations(camera, distance, feet, target.height, float(own.holding_ne @ forward))
         bounded = max(least, min(most, along))
         return accel + (bounded - along) * forward, bounded != along
 
     def _height_in_view(self, own: OwnState, target: Estimate, camera: Camera) -> float:
-        """Height, m above the target's ground, from which the lean that keeps its speed leaves it in the picture.
-
-        From higher up the target is lower in the picture: a nose that drag and wind hold down does not lift it out.
-        Flying backwards it is the other way round.
-        """
-        wanted = self._settings.height
+        """Height, m above the target's ground, at which the lean that keeps its speed leaves it in the picture."""
         away = target.position_ne - own.position_ned[:2]
         distance = math.hypot(*away)
         if distance < YAW_FREEZE:
-            return wanted
+            return self._settings.height
         forward = away / distance
         holding = float(own.holding_ne @ forward)
         later = holding + own.drag * float((target.velocity_ne - own.velocity_ned[:2]) @ forward)
-        nose_up = VIEW_NOSE_UP - math.atan(min(holding, later, 0.0) / GRAVITY)
-        least, most = camera.depressions(math.atan((max(holding, later) + VIEW_RESERVE) / GRAVITY), nose_up)
-        lowest = target.height + distance * math.tan(max(least, 0.0))
-        highest = distance * math.tan(max(most, 0.0))
-        low, high = (share * wanted for share in VIEW_HEIGHT)
-        return max(low, min(max(wanted, lowest), highest, high))
+        return view.height(camera, self._settings.height, distance, target.height, holding, later)
 
     def _climb(self, height: float, own: OwnState, target: Estimate) -> float:
-        missing = height - (self._ground(target) - own.position_ned[2])
-        return max(-self._settings.max_speed_z, min(self._settings.max_speed_z, HEIGHT_GAIN * missing))
+        missing = height - (self._ground(target) - float(own.position_ned[2]))
+        bound = self._settings.max_speed_z
+        return max(-bound, min(bound, HEIGHT_GAIN * missing))
 
     def _vertical_velocity(self, up: float, own: OwnState, task: Task, dt: float) -> tuple[float, Limit]:
         s = self._settings

@@ -11,7 +11,8 @@ from uav_tracker_ros.vehicle.setpoint_check import Verdict, check
 from uav_tracker_ros.vehicle.shaping import VelocityShaper, YawShaper
 from uav_tracker_ros.vehicle.velocity_guard import Bounds, guard
 
-TURN_S = 0.05  # two turns of the loop and the way out: what brakes is on the wire before the last setpoint has expired
+# Two turns of the loop and the way out: braking is on the wire before the last setpoint has expired.
+EXPIRY_LEAD_S = 0.05
 FIRST_DT_S = 0.02  # the first setpoint of a stream has none before it to measure from
 
 
@@ -65,5 +66,5 @@ class SetpointPath:
         return self._velocity.shape(velocity, dt), self._yaw.shape(setpoint.yaw_ned, dt)
 
     def ran_out(self, now: float) -> bool:
-        """Whether the last accepted setpoint is no longer valid, or will not be at the next turn."""
-        return self.last is not None and now > self.last.valid_until - TURN_S
+        """Whether the last accepted setpoint is no longer valid, or is about to run out."""
+        return self.last is not None and now > self.last.valid_until - EXPIRY_LEAD_S

@@ -22,6 +22,7 @@ from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: 
 from uav_tracker_ros.training import session  # noqa: E402
 from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
 from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp  # noqa: E402
+from uav_tracker_ros.training.scenes.pictures import Pictures  # noqa: E402
 
 SMALL_CAR = CarWidths((12, 16, 16, 16, 16), (16, 16, 16, 16))
 SMALL = Widths((12, 16, 16, 16, 16), 16, (16, 16, 16))
@@ -105,6 +106,30 @@ def test_what_is_kept_does_not_move(
     changed = {name.rsplit(".", 2)[0] for name, value in after.items() if not torch.equal(value, before[name])}
     blocks = {"trunk.conv1", "trunk.conv4", "trunk.conv5", "head.score_search"}
     assert changed & blocks == learns
+
+
+@pytest.mark.parametrize("frugal", [False, True])
+def test_ranks_need_not_wait_for_what_a_trunk_does_not_train(data: Path, files: Path, frugal: bool) -> None:
+    """Several ranks wait for the gradient of all that is trained, at every step."""
+    lesson = dsatrack.TrunkLesson("dsatrack_vit_t", files / "teacher.pth", Pictures(), frugal=frugal).train()
+    side = 128 if frugal else 256
+    lesson({"crop": torch.randint(0, 256, (2, side, side, 3)).float()})[0].backward()
+    without = [name for name, value in lesson.named_parameters() if value.requires_grad and value.grad is None]
+    assert not without
+    assert lesson.backbone.pos_embed_z.requires_grad == frugal
+
+
+def test_a_frugal_trunk_learns_the_positions_of_both_streams(data: Path, files: Path, tmp_path: Path) -> None:
+    options = TrainOptions((data,), tmp_path, files / "teacher.pth", samples=16, batch=2, device="cpu", frugal=True)
+    session.train("dsatrack_trunk", options)
+    weights = load_file(tmp_path / "last.safetensors")
+    assert weights["pos_embed_x"].any()
+    assert weights["pos_embed_z"].any()
+
+
+def test_frugal_is_refused_where_nothing_would_be_smaller(data: Path, tmp_path: Path) -> None:
+    with pytest.raises(InvalidParameter, match="--frugal with eatrack"):
+        session.train("eatrack", TrainOptions((data,), tmp_path, frugal=True))
 
 
 def test_frugal_crops_are_smaller_at_the_same_scale() -> None:

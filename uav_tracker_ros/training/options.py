@@ -37,7 +37,7 @@ class TrainOptions:
     init: Path | None = field(default=None, metadata=_about("Weights to start from, of network or trunk."))
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))
     finish: bool = field(default=False, metadata=_about("Bring the learning rate to its end within the minutes."))
-    frugal: bool = field(default=False, metadata=_about("siamfcpp, siamcar: keep conv1 to conv4, crops of 255 px."))
+    frugal: bool = field(default=False, metadata=_about("Smaller crops; siamfcpp, siamcar: keep conv1 to conv4."))
     form: str = field(default="hybrid", metadata=_about(f"dsatrack's rows: {', '.join(FORMS)}."))
     samples: int = field(default=0, metadata=_about("Length of the whole schedule; 0: the recipe's.", 0))
     batch: int = field(default=0, metadata=_about("Samples a step; 0: the recipe's, 16 on a CPU.", 0))

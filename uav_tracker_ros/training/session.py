@@ -122,7 +122,9 @@ RECIPES: dict[str, Recipe] = {
         lambda options, judged: siamfcpp_lite0.Lite0Lesson(_teacher(options), judged), siamfcpp_lite0.SCHEDULE
     ),
     "dsatrack_trunk": Recipe(
-        lambda options, judged: dsatrack.TrunkLesson("dsatrack_vit_t", _teacher(options), judged),
+        lambda options, judged: dsatrack.TrunkLesson(
+            "dsatrack_vit_t", _teacher(options), judged, frugal=options.frugal
+        ),
         dsatrack.TRUNK_SCHEDULE,
     ),
     **{name: Recipe(_row(name, dsatrack.FIRST), dsatrack.SCHEDULE) for name in ROWS},
@@ -132,6 +134,8 @@ RECIPES: dict[str, Recipe] = {
         if row.keep
     },
 }
+
+FRUGAL = ("dsatrack_trunk", *FAMILIES, *(f"{prefix}_{name}" for prefix in ("p", "ps") for name in FAMILIES))
 
 
 def train(recipe: str, options: TrainOptions, started: float | None = None) -> dict[str, float]:
@@ -151,6 +155,8 @@ def train(recipe: str, options: TrainOptions, started: float | None = None) -> d
     started = time.monotonic() if started is None else started
     if recipe not in RECIPES:
         raise unknown_name("recipe", recipe, RECIPES)
+    if options.frugal and recipe not in FRUGAL:
+        raise InvalidParameter(f"--frugal with {recipe}; expected one of {', '.join(FRUGAL)}; leave it out")
     device = _device(options.device)
     cv2.setNumThreads(1)
     torch.set_num_threads(options.threads)

@@ -20,7 +20,7 @@ from uav_tracker_ros.trackers.dsatrack.head import HeadMaps
 from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack, Pass
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX, SEARCH_TOKENS, Form
+from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SEARCH_PX, SEARCH_TOKENS, STRIDE, TEMPLATE_PX, Form
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0
 from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
@@ -51,15 +51,25 @@ _STATE = ("memory", "keys", "values")
 
 
 class TrunkLesson(nn.Module):
-    """The blocks, as a plain transformer over one crop, learn the teacher's features at stride 16."""
+    """The blocks, as a plain transformer over one crop, learn the teacher's features at stride 16.
 
-    def __init__(self, row: str, teacher: Path, judged: Pictures) -> None:
+    Args:
+        row: whose width and blocks the trunk has.
+        teacher: file of Lite0's ImageNet weights.
+        judged: validation clips.
+        frugal: crops of the template's size: a quarter of the tokens, six times as many crops a second.
+    """
+
+    def __init__(self, row: str, teacher: Path, judged: Pictures, *, frugal: bool = False) -> None:
         super().__init__()
+        self._crop_px = TEMPLATE_PX if frugal else SEARCH_PX
         self.backbone = Backbone(ROWS[row], DsaTrack(ROWS[row]).form, 0.0)
         self.projection = nn.Linear(ROWS[row].width, COARSE)
         self.norm = nn.BatchNorm2d(COARSE, affine=False, momentum=0.01)  # whitens the teacher's channels
         self._teacher = [load_teacher(torch.load(teacher, weights_only=True)).eval().requires_grad_(False)]
         self._judged = judged
+        for name, parameter in self.backbone.named_parameters():  # ranks wait for gradients of all that is trained
+            parameter.requires_grad_(".dsa." not in name and (frugal or name != "pos_embed_z"))
 
     @property
     def student(self) -> nn.Module:
@@ -68,20 +78,32 @@ class TrunkLesson(nn.Module):
 
     def source(self, pictures: Pictures, seed: int) -> CropSource:
         """Random crops of every picture."""
-        return CropSource(pictures, seed, SEARCH_PX + 2 * _CROP_MARGIN_PX)
+        return CropSource(pictures, seed, self._crop_px + 2 * _CROP_MARGIN_PX)
 
     def prepare(self, batch: dict[str, Tensor], generator: Generator) -> dict[str, Tensor]:
         """A little shift, zoom and light, the mirror image of half of them."""
         moves = draw_moves(generator, len(batch["crop"]), _CROP_MARGIN_PX / 2, 0.03)
-        views = light(cut_views(batch["crop"], moves, SEARCH_PX), generator, 0.3)
+        views = light(cut_views(batch["crop"], moves, self._crop_px), generator, 0.3)
         return {"crop": views.permute(0, 2, 3, 1)}
+
+    def _tokens(self, crops: Tensor) -> Tensor:
+        """A small crop is now a template, now a window of the search region: both positions are learned."""
+        backbone = self.backbone
+        if crops.shape[1] == SEARCH_PX:
+            return backbone.embed_search(crops)
+        side = TEMPLATE_PX // STRIDE
+        row, column = torch.randint(MAP - side + 1, (2,)).tolist()
+        grid = backbone.pos_embed_x.unflatten(1, (MAP, MAP))
+        window = grid[:, row : row + side, column : column + side].flatten(1, 2)
+        template = 1.0 if not self.training else float(torch.rand(()) < 0.5)
+        return backbone.patch_embed(crops) + template * backbone.pos_embed_z + (1 - template) * window
 
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Squared error of the whitened features; 1 is what their mean would have."""
         with torch.no_grad():
             teacher = self._teacher[0].to(batch["crop"].device)
             wanted = self.norm(teacher(SiamFCppLite0.normalise(batch["crop"]))[1].float()).flatten(2).transpose(1, 2)
-        x = self.backbone.embed_search(batch["crop"])
+        x = self._tokens(batch["crop"])
         for block in self.backbone.blocks:
             q, k, v = block.attn.split(block.norm1(x))
             x = block.finish(x, torch.softmax((q @ k.transpose(2, 3)).float(), -1).to(v) @ v)
@@ -95,7 +117,7 @@ class TrunkLesson(nn.Module):
 
     def judge(self, deadline: float) -> dict[str, float]:
         """Squared error on crops of validation clips; the figure is its negative."""
-        source = CropSource(self._judged, 0, SEARCH_PX)
+        source = CropSource(self._judged, 0, self._crop_px)
         if not source.encoded:
             return {}
         crops = torch.stack([torch.from_numpy(source.draw(number)["crop"]) for number in range(_JUDGED_CROPS)])

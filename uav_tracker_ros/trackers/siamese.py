@@ -1,5 +1,8 @@
 """The tracker around the two graphs of an anchor-free Siamese network: crop, choose a place, smooth the size.
 
+Where its template adapts, the newer view is taken in after a frame's box has been given out: whoever publishes the box
+calls ``settle`` then. If nobody does, the next ``update`` does it first; the boxes are the same.
+
 What differs between networks is a :class:`uav_tracker_ros.trackers.decoding.Decoder`: how its maps become one place
 in the crop.
 """
@@ -11,6 +14,7 @@ from numpy.typing import NDArray
 
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
+from uav_tracker_ros.trackers.adaptation import AdaptationSettings, AdaptiveTemplate, State
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share, response_shape
 from uav_tracker_ros.trackers.contract import Observation, PeakFeatures
 from uav_tracker_ros.trackers.decoding import Decoder, SiameseSettings
@@ -27,18 +31,27 @@ class SiameseTracker:
         region: how crops are cut.
         decode: from maps to a place.
         settings: constants of the choice.
+        adaptation: of the template to newer views; None: the selected view alone.
     """
 
     calibration: Calibration | None = None
 
     def __init__(
-        self, name: str, backend: Backend, region: SearchSettings, decode: Decoder, settings: SiameseSettings
+        self,
+        name: str,
+        backend: Backend,
+        region: SearchSettings,
+        decode: Decoder,
+        settings: SiameseSettings,
+        adaptation: AdaptationSettings | None = None,
     ) -> None:
         self._name, self._backend, self._decode, self._settings = name, backend, decode, settings
         # without the cosine window: the target may be anywhere in a probed region
         self._probe_settings = SiameseSettings(0.0, settings.penalty, settings.size_rate)
         self._region = SearchRegion(region)
-        self._state: tuple[NDArray[np.float32], ...] | None = None
+        self._adaptation = adaptation or AdaptationSettings(share=0.0)
+        self._template: AdaptiveTemplate | None = None
+        self._view: NDArray[np.uint8] | None = None  # crop of a newer view, to be taken in
         self._box = Box(0, 0, 0, 0)
         self._shape: tuple[int, ...] = ()
 
@@ -48,33 +61,48 @@ class SiameseTracker:
         self._box = check_box(box, image)
         self._shape = image.shape
         self._region.start(image, self._box)
-        self._state = tuple(self._backend.run("template", self._region.template(image, self._box)).values())
+        first = tuple(self._backend.run("template", self._region.template(image, self._box)).values())
+        self._template = AdaptiveTemplate(first, self._adaptation)
+        self._view = None
 
     def update(self, image: Image) -> Observation:
         """See :class:`uav_tracker_ros.trackers.contract.Tracker`."""
-        self._checked(image)
+        template = self._checked(image)
+        self.settle()
         window = self._region.search_window(self._box)
-        observation = self._observe(image, window, self._settings, adapt=True)
+        observation = self._observe(image, window, template.state, self._settings, adapt=True)
         self._box = observation.box
+        cut = observation.features.border > 0
+        if self._adaptation.share and template.wants(observation.score, cut=cut):
+            self._view = self._region.template(image, self._box).copy()
         return observation
+
+    def settle(self) -> None:
+        """See :class:`uav_tracker_ros.trackers.contract.Settling`."""
+        if self._view is not None and self._template is not None:
+            self._template.take(tuple(self._backend.run("template", self._view).values()))
+            self._view = None
 
     def probe(self, image: Image, region: Box) -> Observation:
         """See :class:`uav_tracker_ros.trackers.contract.Probing`."""
-        self._checked(image)
-        return self._observe(image, self._region.region_window(region), self._probe_settings, adapt=False)
+        state = self._checked(image).state
+        return self._observe(image, self._region.region_window(region), state, self._probe_settings, adapt=False)
 
     def move_to(self, box: Box) -> None:
         """See :class:`uav_tracker_ros.trackers.contract.Probing`."""
         self._box = box
+        self._view = None  # who moves the tracker did not believe its last box
 
-    def _checked(self, image: Image) -> None:
-        if self._state is None:
+    def _checked(self, image: Image) -> AdaptiveTemplate:
+        if self._template is None:
             raise not_initialized(self._name)
         check_image(image, self._shape)
+        return self._template
 
-    def _observe(self, image: Image, window: Window, settings: SiameseSettings, *, adapt: bool) -> Observation:
-        assert self._state is not None  # noqa: S101 - both callers have checked
-        maps = self._backend.run("track", self._region.search(image, window, adapt=adapt), *self._state)
+    def _observe(
+        self, image: Image, window: Window, state: State, settings: SiameseSettings, *, adapt: bool
+    ) -> Observation:
+        maps = self._backend.run("track", self._region.search(image, window, adapt=adapt), *state)
         if not all(np.isfinite(values).all() for values in maps.values()):
             return Observation(self._box, 0.0, PeakFeatures(peak=0.0))  # never a box from a broken map
         scale = window.scale

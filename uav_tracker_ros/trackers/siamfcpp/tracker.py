@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from uav_tracker_ros.backends.choice import load_onnx
 from uav_tracker_ros.backends.contract import Backend
+from uav_tracker_ros.trackers.adaptation import AdaptationSettings
 from uav_tracker_ros.trackers.contract import Tracker
 from uav_tracker_ros.trackers.registry import Build, register
 from uav_tracker_ros.trackers.search_region import SETTINGS as REGIONS
@@ -17,9 +18,8 @@ GRAPHS = ("template", "track")
 def make_lite0(build: Build) -> Tracker:
     """Two ONNX graphs, ``template`` and ``track``."""
     backend = load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
-    return SiameseTracker(
-        build.name, backend, REGIONS["siamfcpp_lite0"], lite0_decoding.decode, lite0_decoding.SETTINGS
-    )
+    region, choice = REGIONS["siamfcpp_lite0"], lite0_decoding.SETTINGS
+    return SiameseTracker(build.name, backend, region, lite0_decoding.decode, choice, AdaptationSettings())
 
 
 def make(build: Build) -> Tracker:

@@ -117,6 +117,24 @@ def test_a_tracker_without_a_network_has_no_stages() -> None:
     assert summary.wall == pytest.approx((2, 2, 2))
 
 
+class Settler(SlowTracker):
+    """Leaves one run of its network for after the box is out."""
+
+    def settle(self) -> None:
+        self._backend.run("view")
+
+
+def test_what_is_left_for_after_the_box_is_no_part_of_the_update() -> None:
+    hands = Hands()
+    subject = Subject(Settler(hands, [], "x"), hands.clock)
+    subject.start(frames)
+    sample = subject.step(frames)
+    assert sample.update == (pytest.approx(0.018), pytest.approx(0.010))
+    assert sample.network == (pytest.approx(0.016), pytest.approx(0.008))
+    assert sample.after == (pytest.approx(0.008), pytest.approx(0.004))
+    assert summarise([sample, sample._replace(after=Spent())]).after == pytest.approx(2)
+
+
 def test_trackers_take_turns_in_a_drawn_order() -> None:
     hands, log = Hands(), []
     subjects = {name: Subject(SlowTracker(hands, log, name), hands.clock) for name in "abc"}

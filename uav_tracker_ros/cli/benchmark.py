@@ -201,6 +201,7 @@ def _table(run: _Run, rows: Mapping[str, Any], threads: int) -> Table:
         "decode",
         "lock",
         "beside network",
+        "after",
         "params",
         "MACs",
         "MiB",
@@ -216,6 +217,7 @@ def _table(run: _Run, rows: Mapping[str, Any], threads: int) -> Table:
         stages = (summary.crop, summary.network, summary.decode, summary.lock, summary.beside_network)
         cells = [name, *(f"{value:.2f}" for value in summary.wall), f"{summary.cpu.p50:.2f}"]
         cells += [f"{stage.p50:.2f}" if stage else "" for stage in stages]
+        cells += [f"{summary.after:.2f}" if summary.after else ""]
         cells += [_count(rows[name].params), _count(rows[name].macs), f"{memory.after:.0f}"]
         table.add_row(*cells, *(f"{compared[name][peer]:.2f}" for peer in peers))
     return table

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
-from uav_tracker_ros.trackers.contract import Observation, Tracker
+from uav_tracker_ros.trackers.contract import Observation, Settling, Tracker
 from uav_tracker_ros.trackers.lock import TargetLock
 from uav_tracker_ros.trackers.search_region import SearchRegion, Window
 
@@ -53,6 +53,7 @@ class Sample(NamedTuple):
     lock: Spent  # confidence, similarity and state: what comes after the tracker's answer
     crop: Spent | None
     network: Spent | None
+    after: Spent = Spent()  # what the tracker left for after the box is out: part of no other stage
 
     @property
     def decode(self) -> Spent | None:
@@ -161,10 +162,13 @@ class Subject:
         self._answered.answer = self._tracker.update(image)
         self._watch.timed("lock", lambda: self._lock.update(image))
         update = Spent(self._clock.wall() - wall, self._clock.cpu() - cpu)
-        stages = self._watch.total
+        stages = dict(self._watch.total)
+        if isinstance(self._tracker, Settling):
+            self._watch.timed("after", self._tracker.settle)
+        after = self._watch.total.get("after", Spent())
         if not self.stages:
-            return Sample(update, stages["lock"], None, None)
-        return Sample(update, stages["lock"], stages.get("crop", Spent()), stages.get("network", Spent()))
+            return Sample(update, stages["lock"], None, None, after)
+        return Sample(update, stages["lock"], stages.get("crop", Spent()), stages.get("network", Spent()), after)
 
 
 def measure(
@@ -225,6 +229,7 @@ class Summary(NamedTuple):
     network: Percentiles | None
     decode: Percentiles | None
     beside_network: Percentiles | None
+    after: float  # mean CPU time of what is done after the box is out, ms a frame
     wall_over_cpu: float  # of the medians
 
 
@@ -245,6 +250,7 @@ def summarise(samples: Sequence[Sample]) -> Summary:
         stage("network"),
         stage("decode"),
         stage("beside_network"),
+        float(np.mean([sample.after.cpu for sample in samples])) * 1e3,
         wall.p50 / cpu.p50 if cpu.p50 > 0 else float("inf"),
     )
 

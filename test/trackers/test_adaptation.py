@@ -89,16 +89,3 @@ def test_settling_after_the_box_changes_no_box() -> None:
             if settles:
                 tracker.settle()
     assert boxes[0] == boxes[1]
-
-
-def test_a_view_whose_box_was_not_believed_is_forgotten() -> None:
-    tracker = registry.create("siamfcpp_lite0")
-    box = frame(100, 80)[1]
-    tracker.initialize(turning(0), box)
-    for _ in range(10):
-        tracker.update(turning(0))
-    assert tracker._view is not None
-    before = tracker._template.state
-    tracker.move_to(box)
-    tracker.settle()
-    assert tracker._template.state is before

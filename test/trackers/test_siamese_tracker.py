@@ -14,6 +14,7 @@ from scenes import frame
 from uav_tracker_ros.errors import ModelFileMissing
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers import registry
+from uav_tracker_ros.trackers.adaptation import AdaptationSettings
 from uav_tracker_ros.trackers.decoding import SiameseSettings
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamese import SiameseTracker
@@ -29,10 +30,12 @@ class Scripted:
         self.distances = np.full((1, 4, 17, 17), 30.0, np.float32)
         self.score = np.full((1, 1, 17, 17), 0.01, np.float32)
         self.score[0, 0, 8, 9] = 1.0
+        self.templates = 0
 
     def run(self, graph: str, *arrays: np.ndarray) -> dict[str, np.ndarray]:
         if graph == "template":
             assert arrays[0].shape == (1, 127, 127, 3)
+            self.templates += 1
             return {"kernel0": np.zeros((1, 4, 4, 4), np.float32)}
         assert arrays[0].shape == (1, 303, 303, 3)
         return {"score": self.score, "centerness": np.ones_like(self.score), "distances": self.distances}
@@ -68,6 +71,20 @@ def test_a_broken_map_moves_nothing_and_says_lost() -> None:
     found = followed.update(frame(100, 80)[0])
     assert found.box == Box(100, 80, 32, 32)
     assert found.score == 0.0
+
+
+@pytest.mark.parametrize(("believed", "templates"), [(True, 2), (False, 1)])
+def test_a_newer_view_is_taken_in_unless_its_box_was_not_believed(believed: bool, templates: int) -> None:
+    backend = Scripted()
+    region, choice = SETTINGS["siamfcpp"], SiameseSettings(0.0, 0.0, size_rate=0.0)
+    made = SiameseTracker("any", backend, region, decoding.decode, choice, AdaptationSettings(frames=1))
+    image, box = frame(100, 80)
+    made.initialize(image, box)
+    made.update(image)
+    if not believed:
+        made.move_to(box)
+    made.settle()
+    assert backend.templates == templates
 
 
 @pytest.mark.parametrize("name", ["siamfcpp", "p_siamfcpp", "ps_siamfcpp", "siamcar", "p_siamcar", "ps_siamcar"])

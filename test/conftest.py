@@ -14,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -92,12 +93,12 @@ def ros(ros_environment, tmp_path, monkeypatch) -> Iterator[Callable]:
         if name.startswith(("ROS_", "FAST")):
             monkeypatch.setenv(name, value)
     monkeypatch.setenv("ROS_LOG_DIR", str(tmp_path / "log"))
-    nodes, threads = [], []
+    nodes, threads, over = [], [], []
 
-    def spin(executor) -> None:
-        while rclpy.ok():
+    def spin(executor, ended: Future) -> None:
+        while rclpy.ok() and not ended.done():
             try:
-                executor.spin()
+                executor.spin_until_future_complete(ended)
             except (InvalidHandle, ExternalShutdownException):
                 continue
 
@@ -108,16 +109,20 @@ def ros(ros_environment, tmp_path, monkeypatch) -> Iterator[Callable]:
         nodes.append(node)
         executor = MultiThreadedExecutor(num_threads=3)
         executor.add_node(node)
-        threads.append(threading.Thread(target=spin, args=(executor,), daemon=True))
+        over.append(Future())
+        threads.append(threading.Thread(target=spin, args=(executor, over[-1]), daemon=True))
         threads[-1].start()
         return node
 
     yield add
+    # The threads end before what they wait on: rclpy raises whatever it likes out of a wait on something destroyed.
+    for ended in over:
+        ended.set_result(None)
+    for thread in threads:
+        thread.join(timeout=DEADLINE_S)
     for node in nodes:
         node.destroy_node()
     rclpy.try_shutdown()
-    for thread in threads:
-        thread.join(timeout=10)
 
 
 class ChildNode:

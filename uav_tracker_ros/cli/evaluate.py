@@ -175,7 +175,8 @@ def _run(
                 records[job.setup.name, job.sequence.name] = found
                 progress.update(task, description=f"{number}/{len(jobs)} {job.setup.name} on {job.sequence.name}")
     except KeyboardInterrupt:
-        console.print(f"{len(records)} finished passes are kept in {folder.path}: the same command goes on")
+        kept = sum(folder.of(setup.name, setup.identity()).count for setup in setups)
+        console.print(f"{kept} finished passes are kept in {folder.path}: the same command goes on")
         raise
     return records
 

@@ -136,9 +136,10 @@ def _in_processes(
             yield job, records
         pool.shutdown()
     except BaseException:  # an error, Ctrl-C, or the caller has enough: nobody waits for a long sequence
-        pool.shutdown(wait=False, cancel_futures=True)
         for child in multiprocessing.active_children():
             child.terminate()
+        # Waits for the pool's own thread: still at work while the interpreter ends, it leaves a traceback now and then.
+        pool.shutdown(cancel_futures=True)
         raise
 
 

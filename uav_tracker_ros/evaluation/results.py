@@ -127,6 +127,11 @@ class TrackerResults:
             changes = ", ".join(f"{key} {before.get(key)} there, {identity.get(key)} now" for key in keys)
             raise OutputExists(f"'{folder}' holds results of another run ({changes}): {_WAYS}")
 
+    @property
+    def count(self) -> int:
+        """How many passes are finished."""
+        return len(self._sequences)
+
     def finished(self, sequence: Sequence) -> list[FrameRecord] | None:
         """The records of a finished pass, exactly as they were; None if it is still to do.
 

@@ -101,6 +101,7 @@ class FollowerClient:
         self._cancel_wanted = False
         self._executor = SingleThreadedExecutor(context=self._context)
         self._executor.add_node(self.node)
+        self._closing: Future[None] = Future()
         self._thread = threading.Thread(target=self._spin, name="follower-client", daemon=True)
         self._thread.start()
 
@@ -237,8 +238,9 @@ class FollowerClient:
 
     def close(self) -> None:
         """End the thread and leave ROS."""
-        self._executor.shutdown(timeout_sec=0)
+        self._closing.set_result(None)
         self._thread.join(timeout=CALL_TIMEOUT_S)
+        self._executor.shutdown(timeout_sec=0)  # only now: it destroys what the thread waits on
         self._goals.destroy()
         self.node.destroy_node()  # else others count its publishers until the lease runs out
         self._context.try_shutdown()
@@ -283,6 +285,6 @@ class FollowerClient:
 
     def _spin(self) -> None:
         try:
-            self._executor.spin()
+            self._executor.spin_until_future_complete(self._closing)
         except ExternalShutdownException:
-            return  # close() was called
+            return  # close() had waited for long enough

@@ -27,6 +27,15 @@ def test_half_of_the_template_is_the_selected_view_for_ever() -> None:
     assert adaptive.state[0].dtype == np.float32
 
 
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_a_view_that_is_not_finite_is_left_out(broken: float) -> None:
+    adaptive = AdaptiveTemplate(template(1.0), AdaptationSettings(share=0.5, rate=0.3))
+    adaptive.take((template(0.0)[0], template(broken)[1]))
+    assert adaptive.state[0][0, 0] == 1.0
+    adaptive.take(template(0.0))
+    assert adaptive.state[1][0, 0] == pytest.approx(10 * (0.5 + 0.5 * 0.7))
+
+
 def test_a_view_is_wanted_every_tenth_frame() -> None:
     adaptive = AdaptiveTemplate(template(1.0), AdaptationSettings())
     wanted = [adaptive.wants(0.9, cut=False) for _ in range(30)]

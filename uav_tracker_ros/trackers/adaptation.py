@@ -55,20 +55,24 @@ class AdaptiveTemplate:
             score: raw, of the chosen place.
             cut: a part of the box is outside the image.
         """
-        settings = self._settings
-        usual = statistics.median(self._scores) if self._scores else 0.0
-        self._scores.append(score)
         self._frames += 1
-        if cut or self._frames < settings.frames or score < max(settings.score_min, settings.of_median * usual):
-            return False
-        self._frames = 0
-        return True
+        due = self._frames >= self._settings.frames and not cut
+        believed = due and score >= max(self._settings.score_min, self._settings.of_median * self._usual())
+        self._scores.append(score)
+        if believed:
+            self._frames = 0
+        return believed
 
     def take(self, view: State) -> None:
-        """Take a newer view in."""
+        """Take a newer view in; one that is not finite is left out, it would stay in the average for good."""
+        if not all(np.isfinite(part).all() for part in view):
+            return
         share, rate = self._settings.share, self._settings.rate
         self._newer = _mixed(self._newer, view, rate)
         self.state = _mixed(self._first, self._newer, share)
+
+    def _usual(self) -> float:
+        return statistics.median(self._scores) if self._scores else 0.0
 
 
 def _mixed(old: State, new: State, share: float) -> State:

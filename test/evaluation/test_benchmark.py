@@ -22,7 +22,7 @@ from uav_tracker_ros.evaluation.benchmark_memory import resident_memory
 from uav_tracker_ros.evaluation.benchmark_scene import Scene
 from uav_tracker_ros.geometry import Box, Image, iou
 from uav_tracker_ros.trackers import registry
-from uav_tracker_ros.trackers.contract import Observation, PeakFeatures
+from uav_tracker_ros.trackers.contract import Observation, PeakFeatures, Tracker
 from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion, Window
 
 pytestmark = pytest.mark.real_time
@@ -93,11 +93,15 @@ def frames(step: int) -> tuple[np.ndarray, Box]:
     return np.zeros((64, 64, 3), np.uint8), Box(10, 10, 20, 20)
 
 
+def first_sample(tracker: Tracker, hands: Hands) -> Sample:
+    subject = Subject(tracker, hands.clock)
+    subject.start(frames)
+    return subject.step(frames)
+
+
 def test_stages_add_up_to_the_update() -> None:
     hands = Hands()
-    subject = Subject(SlowTracker(hands, [], "x"), hands.clock)
-    subject.start(frames)
-    sample = subject.step(frames)
+    sample = first_sample(SlowTracker(hands, [], "x"), hands)
     assert sample.update == (pytest.approx(0.018), pytest.approx(0.010))
     assert sample.network == (pytest.approx(0.016), pytest.approx(0.008))
     assert sample.crop == (0.0, 0.0)  # real work, on a clock that stands still
@@ -107,9 +111,7 @@ def test_stages_add_up_to_the_update() -> None:
 
 def test_a_tracker_without_a_network_has_no_stages() -> None:
     hands = Hands()
-    subject = Subject(Plain(hands), hands.clock)
-    subject.start(frames)
-    sample = subject.step(frames)
+    sample = first_sample(Plain(hands), hands)
     assert sample.update == (pytest.approx(0.002), pytest.approx(0.002))
     assert (sample.decode, sample.beside_network) == (None, None)
     summary = summarise([sample])
@@ -126,12 +128,9 @@ class Settler(SlowTracker):
 
 def test_what_is_left_for_after_the_box_is_no_part_of_the_update() -> None:
     hands = Hands()
-    subject = Subject(Settler(hands, [], "x"), hands.clock)
-    subject.start(frames)
-    sample = subject.step(frames)
-    assert sample.update == (pytest.approx(0.018), pytest.approx(0.010))
-    assert sample.network == (pytest.approx(0.016), pytest.approx(0.008))
-    assert sample.after == (pytest.approx(0.008), pytest.approx(0.004))
+    sample = first_sample(Settler(hands, [], "x"), hands)
+    spent = [*sample.update, *sample.network, *sample.after]
+    assert spent == pytest.approx([0.018, 0.010, 0.016, 0.008, 0.008, 0.004])
     assert summarise([sample, sample._replace(after=Spent())]).after == pytest.approx(2)
 
 

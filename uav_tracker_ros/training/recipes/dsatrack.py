@@ -57,7 +57,7 @@ class TrunkLesson(nn.Module):
         row: whose width and blocks the trunk has.
         teacher: file of Lite0's ImageNet weights.
         judged: validation clips.
-        frugal: crops of the template's size: a quarter of the tokens, six times as many crops a second.
+        frugal: crops of the template's size: a quarter of the tokens, three to four times as many crops a second.
     """
 
     def __init__(self, row: str, teacher: Path, judged: Pictures, *, frugal: bool = False) -> None:

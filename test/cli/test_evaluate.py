@@ -3,15 +3,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from interrupted_command import interrupted
 from made_up_sets import MAKERS, boxes, draw, write
 
 from uav_tracker_ros.cli.app import main
@@ -196,21 +193,10 @@ def test_ctrl_c_keeps_finished_sequences(tmp_path: Path, out: Path, workers: int
         for number in range(1, count):
             os.link(tmp_path / "set" / name / "0.png", tmp_path / "set" / name / f"{number}.png")
         write(tmp_path / "set" / name / "groundtruth.txt", "40,30,24,20\n" * count)
-    script = "import sys; from uav_tracker_ros.cli.app import main; sys.exit(main())"
     arguments = ["evaluate", str(tmp_path / "set"), "--trackers", "mil", "--out", str(out)]
     arguments += ["--workers", str(workers)]
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 60
-        while not (out / "mil/run.json").exists():
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
+    code, error = interrupted(arguments, (out / "mil/run.json").exists)
+    assert code == 130
     assert "Traceback" not in error
     assert "1 finished passes are kept" in error
     assert sorted(file.name for file in out.rglob("*.txt")) == ["a_short.txt", "a_short_time.txt"]

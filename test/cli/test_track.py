@@ -3,15 +3,12 @@ from __future__ import annotations
 import csv
 import json
 import os
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from interrupted_command import interrupted
 
 from uav_tracker_ros.cli.app import main
 from uav_tracker_ros.cli.first_box import parse_box
@@ -161,20 +158,9 @@ def test_ctrl_c_leaves_nothing_half_written(tmp_path: Path) -> None:
     for step in range(3000):
         os.link(_first(folder), folder / f"{step}.png") if step else _first(folder)
     out = tmp_path / "out"
-    script = "import sys; from uav_tracker_ros.cli.app import main; sys.exit(main())"
     arguments = ["track", str(folder), "--box", "40,30,24,20", "--tracker", "mil", "--out", str(out)]
-    process = subprocess.Popen([sys.executable, "-c", script, *arguments], stderr=subprocess.PIPE, text=True)
-    try:
-        deadline = time.monotonic() + 60
-        while not list(out.glob(".partial-*/*.mp4")):
-            assert time.monotonic() < deadline
-            assert process.poll() is None
-            time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
-        _, error = process.communicate(timeout=60)
-    finally:
-        process.kill()
-    assert process.returncode == 130
+    code, error = interrupted(arguments, lambda: list(out.glob(".partial-*/*.mp4")))
+    assert code == 130
     assert "Traceback" not in error
     assert not out.exists()
 

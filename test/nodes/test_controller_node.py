@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from concurrent.futures import Future
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,7 @@ class Rig:
         self.executor = MultiThreadedExecutor(num_threads=controller_node.THREADS)
         self.executor.add_node(self.node)
         self.error: Exception | None = None
+        self._over: Future[None] = Future()
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
         self.node.trigger_configure()
@@ -65,7 +67,7 @@ class Rig:
 
     def _spin(self) -> None:
         try:
-            self.executor.spin()
+            self.executor.spin_until_future_complete(self._over)
         except ExternalShutdownException:
             pass
         except Exception as error:  # noqa: BLE001 - looked at by the test
@@ -105,9 +107,10 @@ class Rig:
 
     def close(self) -> None:
         self.client.close()
+        self._over.set_result(None)
+        self._thread.join(timeout=DEADLINE_S)
         self.node.destroy_node()
         rclpy.try_shutdown()
-        self._thread.join(timeout=10)
 
 
 def tracked() -> TrackedTarget:

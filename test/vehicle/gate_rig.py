@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import socket
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +11,11 @@ from wire_tap import WireTap
 
 from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
+from uav_tracker_ros.simulation.child_process import ChildProcess
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 HERE = Path(__file__).parent
-ROOT = HERE.parents[1]
 
 
 def wait_for(what: str, condition: Callable[[], object], seconds: float) -> None:
@@ -30,68 +26,9 @@ def wait_for(what: str, condition: Callable[[], object], seconds: float) -> None
         time.sleep(0.01)
 
 
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-class Child:
-    """A Python process whose output is collected line by line."""
-
-    def __init__(self, arguments: list[str], folder: Path) -> None:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(folder)}
-        self.process = subprocess.Popen(
-            [sys.executable, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            cwd=ROOT,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        for line in self.process.stdout:
-            self.lines.append(line.rstrip("\n"))
-
-    @property
-    def text(self) -> str:
-        return "\n".join(self.lines)
-
-    def say(self, word: str) -> None:
-        assert self.process.stdin is not None
-        self.process.stdin.write(word + "\n")
-        self.process.stdin.flush()
-
-    def send(self, number: signal.Signals) -> float:
-        """Send a signal; when, monotonic s."""
-        at = time.monotonic()
-        self.process.send_signal(number)
-        return at
-
-    def end(self, seconds: float = 10.0) -> int:
-        """Wait for its end; the exit code."""
-        code = self.process.wait(seconds)
-        self._reader.join(seconds)
-        return code
-
-    def kill(self) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
-        self.end()
-        for pipe in (self.process.stdin, self.process.stdout):
-            assert pipe is not None
-            pipe.close()
-
-
-def gate(url: str, path: Path, *options: str) -> Child:
+def gate(url: str, path: Path, *options: str) -> ChildProcess:
     arguments = ["-m", "uav_tracker_ros.vehicle.gate_process", "--url", url, "--socket", str(path / "gate.sock")]
-    return Child([*arguments, *options], path)
+    return ChildProcess([*arguments, *options], path)
 
 
 class Rig:
@@ -109,11 +46,11 @@ class Rig:
         self.gate = self.start_gate()
         self.controller = self.start_controller()
 
-    def start_gate(self) -> Child:
+    def start_gate(self) -> ChildProcess:
         return gate(self.url, self._folder, "--allow-engage")
 
-    def start_controller(self) -> Child:
-        return Child([str(HERE / "streaming_controller.py"), self.socket], self._folder)
+    def start_controller(self) -> ChildProcess:
+        return ChildProcess([str(HERE / "streaming_controller.py"), self.socket], self._folder)
 
     def close(self) -> None:
         for child in (self.controller, self.gate):
@@ -147,15 +84,15 @@ class Rig:
 
     def _tidy(self) -> None:
         """Processes that run, a vehicle in Hold."""
-        if self.gate_state() != "SILENT" and self.controller.process.poll() is None:
+        if self.gate_state() != "SILENT" and self.controller.alive:
             self.controller.send(signal.SIGKILL)
             self.controller.process.wait()
-        if self.gate.process.poll() is None:
+        if self.gate.alive:
             self.gate.send(signal.SIGCONT)
         wait_for("Hold", lambda: self.mode is VehicleMode.HOLD, 6.0)
         for name, start in (("gate", self.start_gate), ("controller", self.start_controller)):
-            child: Child = getattr(self, name)
-            if child.process.poll() is not None:
+            child: ChildProcess = getattr(self, name)
+            if not child.alive:
                 child.kill()
                 setattr(self, name, start())
 

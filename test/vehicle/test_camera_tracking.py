@@ -7,7 +7,7 @@ import os
 import time
 
 import pytest
-from gate_rig import free_port, gate, wait_for
+from gate_rig import gate, wait_for
 from pymavlink import mavutil
 
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
@@ -24,6 +24,7 @@ from uav_tracker_ros.vehicle.camera_tracking import (
     request_of,
 )
 from uav_tracker_ros.vehicle.gate_client import GateClient
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 pytestmark = pytest.mark.real_time
 

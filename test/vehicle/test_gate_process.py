@@ -13,9 +13,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from gate_rig import Child, Rig, free_port, gate, wait_for
+from gate_rig import Rig, gate, wait_for
 
 from uav_tracker_ros.flight import VehicleMode
+from uav_tracker_ros.simulation.child_process import ChildProcess
+from uav_tracker_ros.vehicle.link_lock import free_port
 
 pytestmark = pytest.mark.real_time
 
@@ -94,11 +96,11 @@ def test_pilot_takes_over(rig: Rig) -> None:
     assert rig.tap.modes(taken) == []
 
 
-def refused(child: Child) -> str:
+def refused(child: ChildProcess) -> str:
     """The message of a gate that does not start."""
     try:
         assert child.end(15.0) == 1
-        return child.text
+        return "\n".join(child.lines)
     finally:
         child.kill()
 
@@ -110,7 +112,7 @@ def test_second_gate_is_refused(tmp_path: Path) -> None:
         wait_for("the first gate", (tmp_path / "gate.sock").exists, 10.0)
         assert "is owned by another gate" in refused(gate(url, tmp_path))
         # It also says that nobody answers, and ends at once when told.
-        wait_for("a word", lambda: "no autopilot answers" in first.text, 15.0)
+        wait_for("a word", lambda: "no autopilot answers" in "\n".join(first.lines), 15.0)
         first.send(signal.SIGINT)
         assert first.end(5.0) == 0
         assert not (tmp_path / "gate.sock").exists()

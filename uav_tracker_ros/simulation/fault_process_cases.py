@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.simulation import fault_rows as marks
-from uav_tracker_ros.simulation.fault_rig import Child, FaultRig
+from uav_tracker_ros.simulation.child_process import ChildProcess
+from uav_tracker_ros.simulation.fault_rig import FaultRig, hangable
 from uav_tracker_ros.simulation.fault_rows import Measured
 from uav_tracker_ros.simulation.hangable import HANG_S
 from uav_tracker_ros.simulation.mavlink_record import OnWire
@@ -152,7 +153,7 @@ def port_stolen(rig: FaultRig) -> Measured:
 def second_gate(rig: FaultRig) -> Measured:
     """A second gate on the same link does not start."""
     since = time.monotonic()
-    second = Child(
+    second = hangable(
         "uav_tracker_ros.vehicle.gate_process",
         ["--url", rig.url, "--socket", rig.socket + "2", "--allow-engage"],
         rig.folder,
@@ -190,7 +191,7 @@ def pilot_takes(rig: FaultRig) -> Measured:
 # Measuring.
 
 
-def _last_fresh(rig: FaultRig, child: Child, number: signal.Signals) -> float:
+def _last_fresh(rig: FaultRig, child: ChildProcess, number: signal.Signals) -> float:
     """Send the signal; the moment of the last setpoint that the child had sent before it."""
     sent = child.send(number)
     # What it handed over just before is on the wire within a turn of the gate.

@@ -6,11 +6,6 @@ out: the kernel tells how long a process waited for a processor (``/proc/PID/sch
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +15,7 @@ from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.flight import VehicleMode
 from uav_tracker_ros.following.report import FollowPhase
 from uav_tracker_ros.simulation.autopilot import Autopilot, AutopilotSettings
+from uav_tracker_ros.simulation.child_process import ChildProcess
 from uav_tracker_ros.simulation.fault_flight import SETTINGS, START_HEIGHT
 from uav_tracker_ros.simulation.mavlink_record import OnWire
 from uav_tracker_ros.simulation.mavlink_server import MavlinkServer
@@ -34,64 +30,9 @@ class RigError(UavTrackerError):
     """The flight to break did not come about, or a reaction never came."""
 
 
-class Child:
-    """A Python process; its output is collected line by line."""
-
-    def __init__(self, module: str, arguments: list[str], folder: Path) -> None:
-        environment = {**os.environ, "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1", "OMP_NUM_THREADS": "1"}
-        self.process = subprocess.Popen(  # noqa: S603 - this package's own modules
-            [sys.executable, "-m", "uav_tracker_ros.simulation.hangable", module, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            env=environment,
-            start_new_session=True,
-        )
-        self.lines: list[str] = []
-        self._reader = threading.Thread(target=self._read, daemon=True)
-        self._reader.start()
-
-    def _read(self) -> None:
-        for line in self.process.stdout or ():
-            self.lines.append(line.rstrip("\n"))
-
-    @property
-    def alive(self) -> bool:
-        """It has not ended."""
-        return self.process.poll() is None
-
-    def say(self, word: str) -> float:
-        """One line of input; when, monotonic s."""
-        at = time.monotonic()
-        if self.process.stdin is not None:
-            self.process.stdin.write(word + "\n")
-            self.process.stdin.flush()
-        return at
-
-    def send(self, number: signal.Signals) -> float:
-        """A signal; when, monotonic s."""
-        at = time.monotonic()
-        self.process.send_signal(number)
-        return at
-
-    def waited(self) -> float:
-        """Seconds that its main thread was ready to run and did not, since its start."""
-        pid = self.process.pid
-        try:
-            return int(Path(f"/proc/{pid}/task/{pid}/schedstat").read_text().split()[1]) * 1e-9
-        except (OSError, IndexError):  # it has ended, or the kernel does not tell
-            return 0.0
-
-    def kill(self) -> None:
-        """End it for good."""
-        if self.alive:
-            self.process.kill()
-        self.process.wait()
-        self._reader.join()
-        for pipe in (self.process.stdin, self.process.stdout):
-            if pipe is not None:
-                pipe.close()
+def hangable(module: str, arguments: list[str], folder: Path) -> ChildProcess:
+    """A module of this package that signals make hang."""
+    return ChildProcess(["-m", "uav_tracker_ros.simulation.hangable", module, *arguments], folder)
 
 
 class FaultRig:
@@ -121,15 +62,15 @@ class FaultRig:
             child.kill()
         self.server.stop()
 
-    def start_gate(self) -> Child:
+    def start_gate(self) -> ChildProcess:
         """A new gate on the same link and socket."""
         limits = ["--max-speed-z", str(SETTINGS.max_speed_z), "--fence-radius", "1000", "--allow-engage"]
         arguments = ["--url", self.url, "--socket", self.socket, *limits]
-        return Child("uav_tracker_ros.vehicle.gate_process", arguments, self.folder)
+        return hangable("uav_tracker_ros.vehicle.gate_process", arguments, self.folder)
 
-    def start_controller(self) -> Child:
+    def start_controller(self) -> ChildProcess:
         """A new controller on the same socket."""
-        return Child("uav_tracker_ros.simulation.fault_controller", [self.socket], self.folder)
+        return hangable("uav_tracker_ros.simulation.fault_controller", [self.socket], self.folder)
 
     @property
     def wire(self) -> list[OnWire]:
@@ -200,7 +141,7 @@ class FaultRig:
         if self.told[1] in ("ENTRY", "STREAMING") and self.controller.alive:
             self.controller.say("stop")
         for name, start in (("gate", self.start_gate), ("controller", self.start_controller)):
-            child: Child = getattr(self, name)
+            child: ChildProcess = getattr(self, name)
             if not child.alive:
                 child.kill()
                 setattr(self, name, start())

@@ -14,6 +14,7 @@ from uav_tracker_ros.errors import InputUnreadable  # noqa: E402 - after the che
 from uav_tracker_ros.trackers.network_weights import read_weights  # noqa: E402
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noqa: E402
 from uav_tracker_ros.training.recipes import siamfcpp_lite0_cached as cached  # noqa: E402
+from uav_tracker_ros.training.scenes.pairs import SOURCES  # noqa: E402
 from uav_tracker_ros.training.scenes.pictures import Pictures  # noqa: E402
 
 
@@ -36,7 +37,7 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def _learn(work: Path, out: Path, *, late: bool, samples: int, init: Path | None = None) -> dict:
     cached.learn(
         argparse.Namespace(trunk=work / "trunk.pth", work=work / "features", data=[], out=out, samples=samples,
-                           rate=1e-3, late=late, init=init, minutes=5.0, seed=1)
+                           rate=1e-3, late=late, init=init, minutes=5.0, seed=1, without=None)
     )  # fmt: skip
     return torch.load(out / "state.pt", weights_only=True)
 
@@ -63,6 +64,18 @@ def test_head_then_late_blocks_then_graphs(work: Path, tmp_path: Path) -> None:
         "siamfcpp_lite0.track.onnx",
     ]
     read_weights(SiamFCppLite0(), tmp_path / "late" / "last.safetensors")
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_source_is_left_out(work: Path, tmp_path: Path, source: str) -> None:
+    with np.load(*(work / "features").glob("pairs_*.npz")) as shard:
+        kept = {name: shard[name] for name in shard.files}
+    kept["source"] = np.arange(8) % 3
+    kept["box_weight"] = kept["source"].astype(np.float32)  # what can be looked at behind the drawing
+    np.savez(tmp_path / "pairs_1_0000.npz", **kept)
+    drawn = cached.ShardSource(tmp_path, 1, without=source)
+    weights = {float(drawn.draw(index)["box_weight"]) for index in range(8)}
+    assert weights == {0.0, 1.0, 2.0} - {float(SOURCES.index(source))}
 
 
 def test_an_empty_folder_is_refused(tmp_path: Path) -> None:

@@ -117,10 +117,13 @@ def cache(options: argparse.Namespace) -> None:
 
 
 class ShardSource:
-    """Cached pairs: a few shards at a time in memory, their rows in a random order of the seed."""
+    """Cached pairs: a few shards at a time in memory, their rows in a random order of the seed.
 
-    def __init__(self, folder: Path, seed: int) -> None:
-        self.files, self.seed = sorted(folder.glob("pairs_*.npz")), seed
+    Without a source the others' rows are seen more often: a run has as many steps with it as without.
+    """
+
+    def __init__(self, folder: Path, seed: int, without: str | None = None) -> None:
+        self.files, self.seed, self.without = sorted(folder.glob("pairs_*.npz")), seed, without
         if not self.files:
             raise InputUnreadable(f"{folder} has no pairs_*.npz; expected cached features; run the stage cache first")
         self._block = -1
@@ -133,7 +136,10 @@ class ShardSource:
         if block != self._block:
             rng = np.random.default_rng((self.seed, block))
             loaded = [np.load(self.files[k]) for k in rng.choice(len(self.files), shards, replace=False)]
-            order = rng.permutation(sum(len(part["box"]) for part in loaded))
+            sources = np.concatenate([part["source"] for part in loaded])
+            order = rng.permutation(
+                np.flatnonzero(sources != SOURCES.index(self.without)) if self.without else sources.size
+            )
             names = [*_ARRAYS, "box", "box_weight"]
             self._rows = {name: np.concatenate([part[name] for part in loaded])[order] for name in names}
             self._block = block
@@ -179,7 +185,7 @@ def learn(options: argparse.Namespace) -> None:
         read_weights(lesson.network, options.init)
     schedule = replace(SCHEDULE, samples=options.samples, batch=32, rate=options.rate, average=0.998)
     settings = RunSettings("siamfcpp_lite0_cached", options.out, 60 * options.minutes, started, options.seed)
-    figures = Engine(lesson, schedule, ShardSource(options.work, options.seed), settings).run()
+    figures = Engine(lesson, schedule, ShardSource(options.work, options.seed, options.without), settings).run()
     print(json.dumps(figures))  # noqa: T201 - a command
 
 
@@ -213,6 +219,7 @@ def main() -> None:
     second.add_argument("--samples", type=int, default=100_000, help="length of the whole schedule")
     second.add_argument("--rate", type=float, default=2e-3)
     second.add_argument("--late", action="store_true", help="train the blocks after stride 8 too")
+    second.add_argument("--without", choices=SOURCES, help="leave the pairs of one source out: an ablation")
     second.add_argument("--init", type=Path, help="weights (.safetensors) to go on from")
     second.set_defaults(run=learn)
     third = stages.add_parser("export", help="write the ONNX graphs")

@@ -33,6 +33,7 @@ class IdealFlight:
         self.gate_refuses = False
         self.battery = 0.9
         self.images, self.telemetry_flows = True, True
+        self.image_turns = 2  # from one image to the next
         self.slope = 0.0  # of the ground, m of height a m to the north from the origin on
         self.state, self.lock, self.confidence, self.similarity = TargetState.TRACKING, 1, 0.9, 0.9
         self.setpoints = []  # (now, Setpoint), all that were sent
@@ -71,7 +72,7 @@ class IdealFlight:
         self._fly()
         if self.telemetry_flows:
             self.follower.on_telemetry(self._telemetry())
-        if self.images and self._tick % 2 == 0:
+        if self.images and self._tick % self.image_turns == 0:
             self.follower.on_target(self.measurement(self.now), self.now)
         self.out = self.follower.step(self.now)
         self._gate()

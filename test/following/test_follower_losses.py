@@ -37,6 +37,26 @@ def test_loss_coasts_searches_and_holds():
     assert flight.out.report.end_code is EndCode.TARGET_LOST
 
 
+@pytest.mark.parametrize("image_turns", [2, 5], ids=["25 Hz", "10 Hz"])
+def test_silence_is_a_loss_within_a_quarter_of_a_second(flight, image_turns):
+    """There is no latency here."""
+    flight.image_turns = image_turns
+    flight.follow()
+    flight.images = False
+    flight.run_to(FollowPhase.COASTING, 0.5)
+    assert flight.now - flight.follower._watch.seen <= 0.25 + 1e-6
+
+
+def test_a_slow_camera_may_miss_an_image(flight):
+    flight.image_turns = 5
+    flight.follow()
+    flight.run(1.0, lambda: flight.now == flight.follower._watch.seen)
+    flight.images = False
+    flight.run(0.18)
+    flight.images = True
+    assert not flight.run(1.0, lambda: flight.phase is not FollowPhase.FOLLOWING)
+
+
 def test_height_is_not_changed_while_coasting(flight):
     flight.follow(Goal(height=8.0))
     assert flight.out.setpoint.velocity_ned[2] < -0.3

@@ -37,7 +37,7 @@ READY_S = 40.0  # on a loaded machine
 SELECT_AGAIN_S = 6.0  # READY comes 1 to 2 s after the box; later than this the target was lost again
 REACTION_S = 8.0
 HEIGHT = 11.0  # m; the vehicle starts at 6 m and climbs through all flights
-CLIMBING = 0.3  # m/s on the wire, from which on the end of it is plain
+CLIMB = 0.3  # m/s, the limit; a fault waits until it is reached, so that the climb grows no more and its end is plain
 Mark = Callable[[Sequence[OnWire], float], float]
 
 
@@ -63,7 +63,7 @@ class TopicRig:
             mode="follow",
             distance=14.0,
             height=HEIGHT,
-            max_speed_z=0.5,
+            max_speed_z=CLIMB,
             coast_full=0.0,
             coast_max=1.0,
             search_max=1.0,
@@ -119,7 +119,7 @@ class TopicRig:
         self.latency = float(client.state.latency) if client.state is not None else math.nan
 
     def _has_begun(self, end: Future[GoalEnd]) -> bool:
-        return end.done() or self._climb() > CLIMBING
+        return end.done() or self._climb() > CLIMB - marks.STEADY
 
     def _selected(self, client: FollowerClient) -> bool:
         truth = client.truth

@@ -123,7 +123,8 @@ class ShardSource:
     """
 
     def __init__(self, folder: Path, seed: int, without: str | None = None) -> None:
-        self.files, self.seed, self.without = sorted(folder.glob("pairs_*.npz")), seed, without
+        self.files, self.seed = sorted(folder.glob("pairs_*.npz")), seed
+        self._left_out = SOURCES.index(without) if without else -1
         if not self.files:
             raise InputUnreadable(f"{folder} has no pairs_*.npz; expected cached features; run the stage cache first")
         self._block = -1
@@ -137,9 +138,7 @@ class ShardSource:
             rng = np.random.default_rng((self.seed, block))
             loaded = [np.load(self.files[k]) for k in rng.choice(len(self.files), shards, replace=False)]
             sources = np.concatenate([part["source"] for part in loaded])
-            order = rng.permutation(
-                np.flatnonzero(sources != SOURCES.index(self.without)) if self.without else sources.size
-            )
+            order = rng.permutation(np.flatnonzero(sources != self._left_out))
             names = [*_ARRAYS, "box", "box_weight"]
             self._rows = {name: np.concatenate([part[name] for part in loaded])[order] for name in names}
             self._block = block

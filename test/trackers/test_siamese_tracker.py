@@ -15,6 +15,7 @@ from uav_tracker_ros.errors import ModelFileMissing
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.adaptation import AdaptationSettings
+from uav_tracker_ros.trackers.box_offset import Look, OffsetSettings
 from uav_tracker_ros.trackers.decoding import SiameseSettings
 from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamese import SiameseTracker
@@ -85,6 +86,35 @@ def test_a_newer_view_is_taken_in_unless_its_box_was_not_believed(believed: bool
         made.move_to(box)
     made.settle()
     assert backend.templates == templates
+
+
+def test_boxes_become_those_of_the_selection_from_the_first_frame_on() -> None:
+    backend = Scripted()  # always 60 px of the crop, 30 px of the image, for a target of 32
+    region, choice = SETTINGS["siamfcpp"], SiameseSettings(0.0, 0.0, size_rate=1.0)
+    backend.score[:] = 0.01
+    backend.score[0, 0, 8, 8] = 1.0
+    one_look = OffsetSettings(share=1.0, looks=(Look(1.0, 0.0, 0.0),))
+    image, box = frame(100, 80)
+    made = SiameseTracker("any", backend, region, decoding.decode, choice, offset=one_look)
+    made.initialize(image, box)
+    assert tuple(made.update(image).box) == pytest.approx(tuple(box))
+    backend.distances *= 1.1
+    assert made.update(image).box.w == pytest.approx(1.1 * box.w)
+    bare = SiameseTracker("any", backend, region, decoding.decode, choice)
+    bare.initialize(image, box)
+    assert bare.update(image).box.w == pytest.approx(66 * 153 / 303)
+
+
+def test_the_offset_of_the_target_before_is_forgotten() -> None:
+    backend = Scripted()
+    made = SiameseTracker("any", backend, SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS,
+                          offset=OffsetSettings())  # fmt: skip
+    image, box = frame(100, 80)
+    made.initialize(image, box)
+    backend.distances[:] = 200.0  # no answer that hits
+    made.initialize(image, box)
+    bare = tracker(backend)
+    assert made.update(image) == bare.update(image)
 
 
 @pytest.mark.parametrize("name", ["siamfcpp", "p_siamfcpp", "ps_siamfcpp", "siamcar", "p_siamcar", "ps_siamcar"])

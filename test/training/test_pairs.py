@@ -1,6 +1,7 @@
 """Pairs are what the tracker will see: boxes map exactly, and no source pulls the size one way."""
 
 import math
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -79,6 +80,20 @@ def test_a_sample_depends_on_seed_and_index_alone(pictures: Pictures) -> None:
     for sampler in (first, second):
         sampler.seek(17)
     assert np.array_equal(first.draw().search, second.draw().search)
+
+
+@pytest.mark.parametrize("distractors", [True, False])
+def test_without_distractors_a_composed_scene_has_one_object(pictures: Pictures, distractors: bool) -> None:
+    black = [_encoded(np.zeros((300, 400, 3), np.uint8))]
+    sampler = PairSampler(replace(pictures, backgrounds=black), 3, shares=(1, 0, 0), strength=0.0, light=False)
+    sampler.composer.distractors = distractors
+    most = 0
+    for _ in range(20):
+        pair = sampler.draw()
+        for crop_ in (*pair.templates, pair.search):
+            green = (crop_[:, :, 1] > 128).astype(np.uint8)
+            most = max(most, int((cv2.connectedComponentsWithStats(green)[2][1:, 4] > 300).sum()))
+    assert (most > 1) is distractors
 
 
 @pytest.mark.parametrize("family", ["siamfcpp", "siamcar", "dsatrack", "siamfcpp_lite0"])

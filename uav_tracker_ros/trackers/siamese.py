@@ -9,15 +9,18 @@ in the crop.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
 from uav_tracker_ros.trackers.adaptation import AdaptationSettings, AdaptiveTemplate, State
+from uav_tracker_ros.trackers.box_offset import BoxOffset, OffsetSettings, measured
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share, response_shape
 from uav_tracker_ros.trackers.contract import Observation, PeakFeatures
-from uav_tracker_ros.trackers.decoding import Decoder, SiameseSettings
+from uav_tracker_ros.trackers.decoding import Decoder, Peak, SiameseSettings
 from uav_tracker_ros.trackers.inputs import check_box, check_image, keep_in_image, not_initialized
 from uav_tracker_ros.trackers.search_region import SearchRegion, SearchSettings, Window
 
@@ -32,6 +35,7 @@ class SiameseTracker:
         decode: from maps to a place.
         settings: constants of the choice.
         adaptation: of the template to newer views; None: the selected view alone.
+        offset: of the boxes to those of the selection's kind; None: boxes as the network answers them.
     """
 
     calibration: Calibration | None = None
@@ -44,12 +48,15 @@ class SiameseTracker:
         decode: Decoder,
         settings: SiameseSettings,
         adaptation: AdaptationSettings | None = None,
+        offset: OffsetSettings | None = None,
     ) -> None:
         self._name, self._backend, self._decode, self._settings = name, backend, decode, settings
         # without the cosine window: the target may be anywhere in a probed region
-        self._probe_settings = SiameseSettings(0.0, settings.penalty, settings.size_rate)
+        self._probe_settings = replace(settings, window_influence=0.0)
         self._region = SearchRegion(region)
         self._adaptation = adaptation or AdaptationSettings(share=0.0)
+        self._offset_settings = offset
+        self._offset = BoxOffset()
         self._template: AdaptiveTemplate | None = None
         self._view: NDArray[np.uint8] | None = None  # crop of a newer view, to be taken in
         self._box = Box(0, 0, 0, 0)
@@ -64,6 +71,10 @@ class SiameseTracker:
         first = tuple(self._backend.run("template", self._region.template(image, self._box)).values())
         self._template = AdaptiveTemplate(first, self._adaptation)
         self._view = None
+        if self._offset_settings:
+            self._offset = measured(
+                self._box, lambda believed: self._answer(image, believed, first), self._offset_settings
+            )
 
     def update(self, image: Image) -> Observation:
         """See :class:`uav_tracker_ros.trackers.contract.Tracker`."""
@@ -99,15 +110,27 @@ class SiameseTracker:
         check_image(image, self._shape)
         return self._template
 
+    def _answer(self, image: Image, believed: Box, state: State) -> Box | None:
+        window = self._region.search_window(believed)
+        peak = self._peak(image, window, state, self._settings, adapt=False)
+        return window.to_image(peak.box) if peak else None
+
+    def _peak(
+        self, image: Image, window: Window, state: State, settings: SiameseSettings, *, adapt: bool
+    ) -> Peak | None:
+        maps = self._backend.run("track", self._region.search(image, window, adapt=adapt), *state)
+        if not all(np.isfinite(values).all() for values in maps.values()):
+            return None
+        return self._decode(maps, (self._box.w * window.scale, self._box.h * window.scale), settings)
+
     def _observe(
         self, image: Image, window: Window, state: State, settings: SiameseSettings, *, adapt: bool
     ) -> Observation:
-        maps = self._backend.run("track", self._region.search(image, window, adapt=adapt), *state)
-        if not all(np.isfinite(values).all() for values in maps.values()):
+        peak = self._peak(image, window, state, settings, adapt=adapt)
+        if peak is None:
             return Observation(self._box, 0.0, PeakFeatures(peak=0.0))  # never a box from a broken map
-        scale = window.scale
-        peak = self._decode(maps, (self._box.w * scale, self._box.h * scale), settings)
-        box = self._next_box(window.to_image(peak.box), peak.trust * settings.size_rate, image)
+        found = self._offset.taken_off(window.to_image(peak.box))
+        box = self._next_box(found, peak.trust * settings.size_rate, image)
         apce, psr, second = response_shape(peak.response_map, peak.cell, peak.target_cells)
         features = PeakFeatures(
             peak=peak.score,

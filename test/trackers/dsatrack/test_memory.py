@@ -3,7 +3,7 @@
 import pytest
 
 from uav_tracker_ros.errors import InvalidParameter
-from uav_tracker_ros.trackers.dsatrack.memory import PUBLISHED, MemorySettings, UpdateGate, interval, is_due
+from uav_tracker_ros.trackers.dsatrack.memory import PUBLISHED, MemorySettings, UpdateGate, flown_rule, interval, is_due
 
 
 def run(settings: MemorySettings, scores, *, borders=frozenset()) -> list[int]:
@@ -70,3 +70,8 @@ def test_a_new_target_starts_over() -> None:
 def test_impossible_settings_are_refused(wrong: dict) -> None:
     with pytest.raises(InvalidParameter, match="correct them"):
         MemorySettings(**wrong)
+
+
+def test_weights_that_have_not_learnt_a_memory_fly_without_one() -> None:
+    assert [flown_rule(keeps_tokens=keeps, learnt=True) for keeps in (True, False)] == ["ranked", "blend"]
+    assert [flown_rule(keeps_tokens=keeps, learnt=False) for keeps in (True, False)] == ["fixed", "fixed"]

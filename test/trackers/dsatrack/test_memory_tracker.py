@@ -13,6 +13,7 @@ from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
 from uav_tracker_ros.nodes.variants import variant_layers
 from uav_tracker_ros.trackers import registry
+from uav_tracker_ros.trackers.box_offset import OffsetSettings
 from uav_tracker_ros.trackers.contract import Probing, Settling
 from uav_tracker_ros.trackers.dsatrack.memory import PUBLISHED, MemorySettings
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
@@ -255,6 +256,17 @@ def test_a_row_without_weights_says_so(name: str) -> None:
         pytest.skip(f"{name} has weights")
     with pytest.raises(ModelFileMissing, match=f"{name}: .*weights.*docs/dsatrack.md.*lists what is there"):
         registry.create(name)
+
+
+def test_boxes_keep_the_kind_of_the_selection() -> None:
+    """The finder's box is the square's; the operator's was a fifth wider and higher, and so are the answers."""
+    tracker = MemoryTracker("dsatrack_vit_t", SquareFinder(0.9), None, OffsetSettings(share=1.0))
+    tracker.initialize(square(100, 80), Box(98, 78, 24, 24))
+    found = tracker.update(square(104, 83)).box
+    assert (found.w, found.h) == pytest.approx((24, 24), rel=0.02)
+    assert found.center == pytest.approx((114, 93), abs=0.3)
+    tracker.initialize(square(100, 80), Box(100, 80, 20, 20))  # another target, another offset
+    assert tracker.update(square(104, 83)).box.w == pytest.approx(20, rel=0.02)
 
 
 @pytest.mark.parametrize("name", ROWS)

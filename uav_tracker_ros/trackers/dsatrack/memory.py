@@ -14,12 +14,15 @@ from typing import Literal
 
 from uav_tracker_ros.errors import InvalidParameter
 
+MemoryRule = Literal["ranked", "blend", "fixed"]
+"""Best tokens of all templates, a moving average, or the first template alone."""
+
 
 @dataclass(frozen=True)
 class MemorySettings:
     """How the memory is kept up to date."""
 
-    rule: Literal["ranked", "blend", "fixed"] = "ranked"  # best tokens of all templates | moving average | first only
+    rule: MemoryRule = "ranked"
     order: Literal["deferred", "immediate"] = "deferred"  # after a frame's box is out | before the next one is sought
     gated: bool = True  # False: at every due frame, as published
     update_min: float = 0.3  # least raw score; a placeholder until a network's scores are calibrated
@@ -35,6 +38,18 @@ class MemorySettings:
                 f"memory settings {self}; expected update_min, of_median and adapt of 0 to 1 and at least 1 frame; "
                 "correct them"
             )
+
+
+def flown_rule(*, keeps_tokens: bool, learnt: bool) -> MemoryRule:
+    """What weights fly with.
+
+    Args:
+        keeps_tokens: the row ranks tokens; else it has one moving average.
+        learnt: the weights have been through a stage with several templates.
+    """
+    if not learnt:
+        return "fixed"
+    return "ranked" if keeps_tokens else "blend"
 
 
 PUBLISHED = MemorySettings(order="immediate", gated=False)

@@ -14,9 +14,10 @@ from numpy.typing import NDArray
 
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.geometry import Box, Image
+from uav_tracker_ros.trackers.box_offset import BoxOffset, OffsetSettings, measured
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share, response_shape
 from uav_tracker_ros.trackers.contract import Observation, PeakFeatures
-from uav_tracker_ros.trackers.dsatrack.decoding import clipped, decode
+from uav_tracker_ros.trackers.dsatrack.decoding import Peak, clipped, decode
 from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings, UpdateGate
 from uav_tracker_ros.trackers.inputs import check_box, check_image, not_initialized
 from uav_tracker_ros.trackers.search_region import SETTINGS, SearchRegion, Window
@@ -38,11 +39,16 @@ class MemoryTracker:
         name: of the tracker, for messages.
         backend: runs the graphs.
         settings: of the memory.
+        offset: of the boxes to those of the selection's kind; None: boxes as the network answers them.
     """
 
     calibration: Calibration | None = None
 
-    def __init__(self, name: str, backend: Backend, settings: MemorySettings | None = None) -> None:
+    def __init__(
+        self, name: str, backend: Backend, settings: MemorySettings | None = None, offset: OffsetSettings | None = None
+    ) -> None:
+        self._offset_settings = offset
+        self._offset = BoxOffset()
         self._name, self._backend, self._settings = name, backend, settings or MemorySettings()
         self._region = SearchRegion(SETTINGS["dsatrack"])
         self._gate = UpdateGate(self._settings)
@@ -63,6 +69,8 @@ class MemoryTracker:
         self._first = self._state = tuple(
             self._backend.run("template", self._region.template(image, self._box)).values()
         )
+        if self._offset_settings:
+            self._offset = measured(self._box, lambda believed: self._answer(image, believed), self._offset_settings)
 
     def update(self, image: Image) -> Observation:
         """See :class:`uav_tracker_ros.trackers.contract.Tracker`."""
@@ -105,15 +113,24 @@ class MemoryTracker:
             raise not_initialized(self._name)
         check_image(image, self._shape)
 
+    def _answer(self, image: Image, believed: Box) -> Box | None:
+        window = self._region.search_window(believed)
+        peak = self._peak(self._region.search(image, window, adapt=False), self._state, windowed=True)
+        return window.to_image(peak.box) if peak else None
+
+    def _peak(self, crop: NDArray[np.uint8], state: State, *, windowed: bool) -> Peak | None:
+        maps = self._backend.run("track", crop, *(state[1:] or state))
+        finite = all(np.isfinite(values).all() for values in maps.values())
+        return decode(maps, windowed=windowed) if finite else None
+
     def _observe(
         self, image: Image, window: Window, crop: NDArray[np.uint8], state: State, *, windowed: bool
     ) -> Observation:
-        maps = self._backend.run("track", crop, *(state[1:] or state))
-        if not all(np.isfinite(values).all() for values in maps.values()):
+        peak = self._peak(crop, state, windowed=windowed)
+        if peak is None:
             return Observation(self._box, 0.0, PeakFeatures(peak=0.0))  # never a box from a broken map
-        peak = decode(maps, windowed=windowed)
         height, width = image.shape[:2]
-        found = window.to_image(peak.box)
+        found = self._offset.taken_off(window.to_image(peak.box))
         box = clipped(found, width, height, self._region.settings.min_target)
         apce, psr, second = response_shape(peak.response_map, peak.cell, peak.cells)
         ratio = math.sqrt(box.area / self._box.area)

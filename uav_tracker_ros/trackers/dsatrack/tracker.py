@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from uav_tracker_ros.backends.choice import load_onnx
 from uav_tracker_ros.backends.contract import Backend
+from uav_tracker_ros.trackers.box_offset import OffsetSettings
 from uav_tracker_ros.trackers.contract import Tracker
-from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
+from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings, flown_rule
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
 from uav_tracker_ros.trackers.dsatrack.rows import ROWS
 from uav_tracker_ros.trackers.registry import Build, register
@@ -15,8 +16,8 @@ GRAPHS = ("template", "track", "update")
 
 def make(build: Build) -> Tracker:
     """Three ONNX graphs, or the network with its weights for torch."""
-    settings = MemorySettings(rule="ranked" if ROWS[build.name].keep else "blend")
-    return MemoryTracker(build.name, _backend(build), settings)
+    rule = flown_rule(keeps_tokens=bool(ROWS[build.name].keep), learnt=build.row.memory_learnt)
+    return MemoryTracker(build.name, _backend(build), MemorySettings(rule=rule), OffsetSettings())
 
 
 def _backend(build: Build) -> Backend:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from uav_tracker_ros.backends.choice import load_onnx
 from uav_tracker_ros.backends.contract import Backend
 from uav_tracker_ros.trackers.adaptation import AdaptationSettings
+from uav_tracker_ros.trackers.box_offset import OffsetSettings
 from uav_tracker_ros.trackers.contract import Tracker
 from uav_tracker_ros.trackers.registry import Build, register
 from uav_tracker_ros.trackers.search_region import SETTINGS as REGIONS
@@ -19,12 +20,15 @@ def make_lite0(build: Build) -> Tracker:
     """Two ONNX graphs, ``template`` and ``track``."""
     backend = load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     region, choice = REGIONS["siamfcpp_lite0"], lite0_decoding.SETTINGS
-    return SiameseTracker(build.name, backend, region, lite0_decoding.decode, choice, AdaptationSettings())
+    return SiameseTracker(
+        build.name, backend, region, lite0_decoding.decode, choice, AdaptationSettings(), OffsetSettings()
+    )
 
 
 def make(build: Build) -> Tracker:
     """Two ONNX graphs, or the network with its weights for torch."""
-    return SiameseTracker(build.name, _backend(build), REGIONS["siamfcpp"], decoding.decode, decoding.SETTINGS)
+    region, choice = REGIONS["siamfcpp"], decoding.SETTINGS
+    return SiameseTracker(build.name, _backend(build), region, decoding.decode, choice, offset=OffsetSettings())
 
 
 def _backend(build: Build) -> Backend:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional as F  # noqa: N812 - torch's own idiom
 
 from uav_tracker_ros.trackers.dsatrack.head import HeadMaps
-from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
+from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings, flown_rule
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
 from uav_tracker_ros.trackers.dsatrack.network import Backbone, DsaTrack, Pass
 from uav_tracker_ros.trackers.dsatrack.rows import MAP, ROWS, SEARCH_PX, SEARCH_TOKENS, STRIDE, TEMPLATE_PX, Form
@@ -222,7 +222,8 @@ class DsaLesson(nn.Module):
     def judge(self, deadline: float) -> dict[str, float]:
         """One pass over the validation clips."""
         backend = flown(self.network)
-        settings = MemorySettings(rule="ranked" if self.row.keep else "blend")
+        keeps = bool(self.row.keep)  # a row without a graph has one stage
+        settings = MemorySettings(rule=flown_rule(keeps_tokens=keeps, learnt=self.stage is not FIRST or not keeps))
         return one_pass(lambda: MemoryTracker(self.row.name, backend, settings), self._judged.clips, deadline)
 
 

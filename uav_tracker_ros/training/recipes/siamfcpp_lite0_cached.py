@@ -90,7 +90,8 @@ def cache(options: argparse.Namespace) -> None:
         settings = ort.SessionOptions()
         settings.intra_op_num_threads = 1
         sessions[side] = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    sampler = PairSampler(pictures.load(options.data), options.seed)
+    sampler = PairSampler(pictures.load(options.data), options.seed, strength=options.strength)
+    sampler.composer.distractors = options.distractors
     number = len(list(options.out.glob(f"pairs_{options.seed}_*.npz")))
     sampler.rng = sampler.composer.rng = np.random.default_rng((options.seed, number))  # resumed: other pairs
     while time.monotonic() < deadline:
@@ -211,6 +212,9 @@ def main() -> None:
     first.add_argument("--data", type=Path, action="append", required=True)
     first.set_defaults(run=cache)
     first.add_argument("--out", type=Path, required=True, help="folder of the features")
+    first.add_argument("--strength", type=float, default=0.7, help="of photometry and degradation; 0: an ablation")
+    first.add_argument("--no-distractors", dest="distractors", action="store_false", help="composed scenes have the "
+                       "target alone: an ablation")  # fmt: skip
     second = stages.add_parser("learn", help="train from the features; an interrupted run in --out goes on")
     second.add_argument("--work", type=Path, required=True, help="folder of the features")
     second.add_argument("--data", type=Path, action="append", default=[], help="folders whose val clips judge")

@@ -16,6 +16,8 @@ from uav_tracker_ros.training.scenes.pictures import Cutout, Picture, Pictures, 
 class Composer:
     """Makes one sample at a time; random numbers come from the sampler's generator."""
 
+    distractors = True  # other cut-outs beside the target; False: an ablation
+
     def __init__(self, pictures: Pictures, rng: Generator, cut: Cut) -> None:
         self.cutouts, self.backgrounds, self.rng, self.cut = pictures.cutouts, pictures.backgrounds, rng, cut
         self.by_kind: dict[str, list[int]] = {}
@@ -45,7 +47,7 @@ class Composer:
         later_size = self._size(later, later_turn, cut.search_unit_px) / scale
         canvas = cut.search_canvas_px
         centre = canvas / 2 + shift * cut.search_px / 2
-        if rng.random() < 0.75:
+        if self.distractors and rng.random() < 0.75:
             for _ in range(int(rng.integers(0, 6))):
                 place = rng.uniform(0, canvas, 2)
                 self._paste(second, self._distractor(target), later_size * math.exp(rng.uniform(-0.5, 0.5)), place)
@@ -62,7 +64,7 @@ class Composer:
 
     def _template(self, canvas: Picture, target: Cutout, turn: float) -> None:
         rng, size = self.rng, self._size(target, turn, self.cut.template_unit_px)
-        for _ in range(int(rng.integers(1, 3)) if rng.random() < 0.5 else 0):
+        for _ in range(int(rng.integers(1, 3)) if self.distractors and rng.random() < 0.5 else 0):
             place = rng.uniform(0, canvas.shape[0], 2)
             self._paste(canvas, self._distractor(target), size * math.exp(rng.uniform(-0.5, 0.5)), place)
         self._paste(canvas, target, size, canvas.shape[0] / 2 + rng.uniform(-5, 5, 2), turn)

@@ -72,39 +72,6 @@ def test_lite0_cells_touched_by_the_box() -> None:
     assert lite0.covered_cells(np.array([16.0, 31.0, 49.0, 64.0])) == (1, 4, 1, 4)
 
 
-def lite0_maps(*cells: tuple[int, int, float, tuple[float, ...]]) -> dict[str, np.ndarray]:
-    """Score and edges of some cells; the others are far off and score nothing."""
-    made = {
-        "score": np.zeros((1, 16, 16), np.float32),
-        "overlap": np.ones((1, 16, 16), np.float32),
-        "boxes": np.broadcast_to(np.array([0, 0, 9, 9], np.float32)[:, None, None], (1, 4, 16, 16)).copy(),
-    }
-    for row, column, score, edges in cells:
-        made["score"][0, row, column] = score
-        made["boxes"][0, :, row, column] = edges
-    return made
-
-
-def test_boxes_beside_the_chosen_one_vote_with_their_squared_score() -> None:
-    voting = SiameseSettings(0.0, 0.0, size_rate=0.5, vote_reach=2)
-    best, near = (8, 8, 0.8, (100.0, 100.0, 140.0, 140.0)), (8, 10, 0.4, (104.0, 100.0, 144.0, 140.0))
-    outside_reach = (8, 11, 0.7, (110.0, 100.0, 150.0, 140.0))
-    another = (7, 8, 0.7, (100.0, 100.0, 170.0, 170.0))  # IoU 0.33
-    maps_ = lite0_maps(best, near, outside_reach, another)
-    peak = lite0.decode(maps_, (40.0, 40.0), voting)
-    assert peak.box.xyxy == pytest.approx((100.8, 100.0, 140.8, 140.0))  # weights 0.64 and 0.16
-    assert (peak.cell, peak.score) == ((8, 8), pytest.approx(0.8))  # the score stays that of the cell
-    assert lite0.decode(maps_, (40.0, 40.0), PLAIN).box.xyxy == best[3]
-
-
-@pytest.mark.parametrize("corner", [(0, 0), (0, 15), (15, 0), (15, 15)])
-def test_a_vote_at_the_rim_and_a_map_of_zeros(corner: tuple[int, int]) -> None:
-    voting = SiameseSettings(0.0, 0.0, size_rate=0.5, vote_reach=2)
-    edges = (100.0, 100.0, 140.0, 140.0)
-    assert lite0.decode(lite0_maps((*corner, 0.9, edges)), (40.0, 40.0), voting).box.xyxy == edges
-    assert lite0.decode(lite0_maps(), (9.0, 9.0), voting).box.xyxy == (0.0, 0.0, 9.0, 9.0)
-
-
 def test_car_takes_the_point_and_the_size() -> None:
     hot = maps(21, score=0.0)
     hot["score"][0, 0, 6, 12] = 0.9

@@ -1,7 +1,6 @@
 """The choice of a cell of a response map: what anchor-free Siamese trackers share.
 
-Sources: SiamRPN (Li et al., CVPR 2018), section 4.3: a penalty on change of size and ratio, and a cosine window. Box
-voting: Gidaris and Komodakis (ICCV 2015), section 5.2: cells beside the chosen one have seen the same target.
+Source: SiamRPN (Li et al., CVPR 2018), section 4.3: a penalty on change of size and ratio, and a cosine window.
 """
 
 from __future__ import annotations
@@ -19,8 +18,6 @@ Map = NDArray[np.float64]
 Cells = tuple[int, int, int, int]
 """First row, last row + 1, first column, last column + 1."""
 
-_SAME_OBJECT = 0.6  # IoU with the chosen cell's box from which another cell's box has a vote
-
 
 @dataclass(frozen=True)
 class SiameseSettings:
@@ -29,7 +26,6 @@ class SiameseSettings:
     window_influence: float  # weight of the cosine window against the penalised score
     penalty: float  # strength of the penalty on change of size and ratio
     size_rate: float  # how fast the size follows, times penalty and score
-    vote_reach: int = 0  # cells to each side of the chosen one whose boxes have a vote; 0: the chosen box alone
 
 
 class Peak(NamedTuple):
@@ -102,7 +98,7 @@ def best_cell(
     penalty, size_change = change_penalty(w, h, *last_size, settings.penalty)
     penalized = penalty * score * (1 - settings.window_influence) + cosine * settings.window_influence
     row, column = divmod(int(np.argmax(penalized)), score.shape[1])
-    chosen = _voted(score, edges, row, column, settings.vote_reach) if settings.vote_reach else edges[:, row, column]
+    chosen = edges[:, row, column]
     return Peak(
         box=Box.from_xyxy(*chosen.tolist()),
         score=float(score[row, column]),
@@ -113,19 +109,3 @@ def best_cell(
         cell=(row, column),
         target_cells=covered(chosen),
     )
-
-
-def _voted(score: Map, edges: Map, row: int, column: int, reach: int) -> Map:
-    """Mean of the boxes around a cell that mean the same object, weighted by their squared score; else its own."""
-    rows, columns = slice(max(row - reach, 0), row + reach + 1), slice(max(column - reach, 0), column + reach + 1)
-    boxes, own = edges[:, rows, columns].reshape(4, -1), edges[:, row, column]
-    votes = score[rows, columns].ravel() ** 2 * (_overlap(boxes, own) > _SAME_OBJECT)
-    return boxes @ votes / votes.sum() if votes.sum() > 0 else own
-
-
-def _overlap(boxes: Map, own: Map) -> Map:
-    """(4, N) edges against one box: (N,) IoU."""
-    least, most = np.maximum(boxes[:2], own[:2, None]), np.minimum(boxes[2:], own[2:, None])
-    shared: Map = np.maximum(most - least, 0.0).prod(0)
-    union: Map = (boxes[2:] - boxes[:2]).prod(0) + (own[2:] - own[:2]).prod() - shared
-    return shared / union

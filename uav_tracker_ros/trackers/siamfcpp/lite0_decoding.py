@@ -12,7 +12,7 @@ from uav_tracker_ros.trackers.decoding import Cells, Map, Peak, SiameseSettings,
 
 STRIDE = 16  # px of the search crop between two cells
 MAP = 16  # cells a side
-SETTINGS = SiameseSettings(window_influence=0.35, penalty=0.1, size_rate=0.6, vote_reach=2)
+SETTINGS = SiameseSettings(window_influence=0.35, penalty=0.1, size_rate=0.6)
 # np.hanning is 0 at its ends; two cells more keep the rim reachable
 _WINDOW = np.outer(np.hanning(MAP + 2)[1:-1], np.hanning(MAP + 2)[1:-1])
 

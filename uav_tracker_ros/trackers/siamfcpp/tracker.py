@@ -20,9 +20,8 @@ def make_lite0(build: Build) -> Tracker:
     """Two ONNX graphs, ``template`` and ``track``."""
     backend = load_onnx(build.backend, {graph: build.file(graph) for graph in GRAPHS}, build.threads)
     region, choice = REGIONS["siamfcpp_lite0"], lite0_decoding.SETTINGS
-    return SiameseTracker(
-        build.name, backend, region, lite0_decoding.decode, choice, AdaptationSettings(), OffsetSettings()
-    )
+    offset = OffsetSettings(share=0.5)  # flown more steadily than 0.7: docs/decisions/0015
+    return SiameseTracker(build.name, backend, region, lite0_decoding.decode, choice, AdaptationSettings(), offset)
 
 
 def make(build: Build) -> Tracker:

@@ -29,7 +29,15 @@ def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ticks = iter(np.arange(0.0, 9e3, 30.0))  # one shard, then over
         patch.setattr(cached, "time", types.SimpleNamespace(monotonic=ticks.__next__))
         cached.cache(
-            argparse.Namespace(data=[data], trunk=folder / "trunk.pth", out=folder / "features", minutes=0.9, seed=1)
+            argparse.Namespace(
+                data=[data],
+                trunk=folder / "trunk.pth",
+                out=folder / "features",
+                minutes=0.9,
+                seed=1,
+                strength=0.7,
+                distractors=True,
+            )
         )
     return folder
 

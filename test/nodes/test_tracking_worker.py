@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 
+import cv2
 import numpy as np
 import pytest
 from scripted_tracker import ScriptedTracker
@@ -11,7 +12,7 @@ from std_msgs.msg import Header
 
 from uav_tracker_ros.errors import InvalidBox, InvalidImage
 from uav_tracker_ros.geometry import Box, TargetState
-from uav_tracker_ros.nodes.recent_images import MAX_BYTES, RecentImages, StampedImage
+from uav_tracker_ros.nodes.recent_images import MAX_BYTES, KeptImage, RecentImages, StampedImage
 from uav_tracker_ros.nodes.tracking_worker import REPLAYED, Selection, TrackingWorker, checked_box
 from uav_tracker_ros.trackers.lock import TargetLock
 
@@ -21,8 +22,8 @@ FRAME_NS = 33_333_333
 BOX = Box(20.0, 10.0, 16.0, 24.0)
 
 
-def frame(number: int, shape: tuple[int, ...] = (60, 80, 3)) -> StampedImage:
-    """Image ``number``; its pixels hold the number."""
+def frame(number: int, shape: tuple[int, ...] = (60, 80)) -> StampedImage:
+    """Image ``number``; its pixels hold the number, and grey ones are kept exactly."""
     return StampedImage(number * FRAME_NS, Header(), np.full(shape, number % 256, np.uint8))
 
 
@@ -274,4 +275,26 @@ def test_the_ring_is_bounded_in_time_and_memory():
     image = np.broadcast_to(np.uint8(0), (4000, 4000, 3))
     for number in range(20):
         large.add(StampedImage(number * FRAME_NS, Header(), image))
-    assert len(large.after(-1)) * image.nbytes <= MAX_BYTES
+    assert sum(kept.pixels.nbytes for kept in large.after(-1)) <= MAX_BYTES
+
+
+def test_two_seconds_of_full_hd_fit_into_the_ring():
+    assert 60 * KeptImage.of(StampedImage(1, Header(), np.zeros((1080, 1920, 3), np.uint8))).pixels.nbytes < MAX_BYTES
+
+
+def test_a_kept_colour_image_comes_back_almost_as_it_was():
+    rng = np.random.default_rng(0)
+    image = cv2.GaussianBlur(rng.integers(0, 256, (120, 160, 3), dtype=np.uint8), (0, 0), 2.0)
+    image[40:80, 60:100] = (20, 40, 220)  # a red target with sharp edges
+    kept = KeptImage.of(StampedImage(1, Header(), image))
+    again = kept.opened().image
+    brightness = [cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY).astype(int) for picture in (image, again)]
+    assert kept.pixels.nbytes == image.nbytes // 2
+    assert np.abs(brightness[0] - brightness[1]).max() <= 4
+    assert np.abs(again.astype(int) - image).mean() <= 3
+
+
+@pytest.mark.parametrize(("shape", "kind"), [((5, 4, 3), np.uint8), ((4, 5, 3), np.uint8), ((4, 4), np.uint16)])
+def test_what_has_no_place_in_i420_is_kept_as_it_is(shape, kind):
+    image = np.arange(np.prod(shape), dtype=kind).reshape(shape)
+    assert KeptImage.of(StampedImage(1, Header(), image)).opened().image is image

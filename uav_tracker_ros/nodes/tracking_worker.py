@@ -172,13 +172,14 @@ class TrackingWorker:
         while not self._stopping and (frames := self._recent.after(stamp)):
             stride = math.ceil(len(frames) / REPLAYED)
             chosen = frames[(len(frames) - 1) % stride :: stride]  # ends with the newest
-            for frame in chosen:
+            for kept in chosen:
+                frame = kept.opened()
                 target = self._track(frame)
-            stamp = frames[-1].stamp
+            stamp = frame.stamp
             with self._changed:
                 if self._newest is not None and self._newest.stamp <= stamp:
                     self._newest = None  # tracked just now
-            self._publish(frames[-1], target, self._target_class)
+            self._publish(frame, target, self._target_class)
             if stride == 1:
                 return
 

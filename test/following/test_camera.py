@@ -90,6 +90,6 @@ def test_margins_of_the_default_geometry():
 
 
 def test_depressions_are_the_margins_turned_round():
-    least, most = CAMERA.depressions(math.radians(12), math.radians(9))
+    least, most = CAMERA.least_depression(math.radians(12)), CAMERA.most_depression(math.radians(9))
     up, down = CAMERA.tilt_margins(most, least)
     assert (math.degrees(up), math.degrees(down)) == pytest.approx((9.0, 12.0))

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from uav_tracker_ros.following import view
 from uav_tracker_ros.following.camera import GRAVITY, PICTURE_MARGIN, Camera
 from uav_tracker_ros.following.control_law import ControlLaw, OwnState, Task
 from uav_tracker_ros.following.settings import FollowSettings
@@ -96,6 +97,20 @@ def test_height_gives_room_for_the_lean_that_the_targets_speed_needs(holding, ve
     own = leaning(holding, speed=holding)  # drag 1: what the speed takes; 0: not under way yet
     down = accelerated(own, target(velocity=(velocity, 0.0))).velocity_ned[2]
     assert down < -0.3 if way == "up" else down > 0.3
+
+
+@pytest.mark.parametrize("distance", [8.0, 10.0, 14.0])
+def test_no_higher_than_the_lean_needs_where_a_target_that_turns_round_would_be_lost(distance):
+    """Drag 1: 22 deg of lean at 4 m/s. With 1.5 m/s^2 of chase more, a nose held up would leave the feet out."""
+    height = view.height(CAMERA, 6.0, distance, 1.7, (4.0, 4.0), -4.0)
+    head, feet = math.atan2(height - 1.7, distance), math.atan2(height, distance)
+    lean = math.atan2(4.0, GRAVITY)
+    assert CAMERA.tilt_margins(feet, head)[1] >= lean - 1e-9
+    assert height < view.height(CAMERA, 6.0, distance, 1.7, (4.0, 4.0), 0.0) - 0.5
+
+
+def test_a_target_that_can_turn_round_in_the_picture_leaves_the_room_for_the_chase():
+    assert view.height(CAMERA, 6.0, 10.0, 1.7, (3.0, 3.0), -0.5) == view.height(CAMERA, 6.0, 10.0, 1.7, (3.0, 3.0), 0.0)
 
 
 def test_little_drag_leaves_the_height_alone():

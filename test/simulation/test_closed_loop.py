@@ -47,6 +47,17 @@ def test_a_frame_that_must_lean_keeps_the_target_in_the_picture(name, in_frame):
     assert metrics["end_code"] == "NONE"
 
 
+@pytest.mark.parametrize("mode", ["follow", "hold_offset"])
+def test_a_runner_on_a_circle_stays_in_the_picture_of_a_frame_with_much_drag(mode):
+    """He runs away from the vehicle and 8 s later at it: 22 degrees nose down, then as many up."""
+    scene = scenarios.get("circle")
+    scene = dataclasses.replace(scene, conditions=scene.conditions._replace(drag=1.0), mode=mode)
+    metrics = fly(scene, true_boxes=True).metrics
+    assert metrics["in_frame"] >= 0.95
+    assert metrics["min_horizontal_distance_m"] > 5.0
+    assert metrics["end_code"] == "NONE"
+
+
 def test_setpoints_go_out_while_the_gate_listens_only(sinusoid):
     control = sinusoid.control
     sent = np.isfinite(control.setpoint_yaw)

@@ -131,23 +131,20 @@ class Camera:
         Returns:
             (up, down), rad; negative: the target is not in the picture of a level vehicle.
         """
-        half = self.intrinsics.vfov / 2
-        up = half - self.pitch - feet_depression - PICTURE_MARGIN
-        down = half + self.pitch + head_depression - PICTURE_MARGIN
-        return up, down
+        return self._reach - self.pitch - feet_depression, self._reach + self.pitch + head_depression
 
-    def depressions(self, nose_down: float, nose_up: float) -> tuple[float, float]:
-        """Where a target may be that stays in the picture while the nose tilts so far: ``tilt_margins`` turned round.
+    def least_depression(self, nose_down: float) -> float:
+        """How far below the horizon a head must be to stay in the picture while the nose is so far down; all rad."""
+        return nose_down - self._reach - self.pitch
 
-        Args:
-            nose_down: rad from level.
-            nose_up: rad from level.
+    def most_depression(self, nose_up: float) -> float:
+        """How far below the horizon feet may be to stay in the picture while the nose is so far up; all rad."""
+        return self._reach - self.pitch - nose_up
 
-        Returns:
-            least depression of the head, largest of the feet; rad below the horizon.
-        """
-        half = self.intrinsics.vfov / 2 - PICTURE_MARGIN
-        return nose_down - half - self.pitch, half - self.pitch - nose_up
+    @property
+    def _reach(self) -> float:
+        """From the picture's middle to what counts as its edge, rad."""
+        return self.intrinsics.vfov / 2 - PICTURE_MARGIN
 
 
 def geometry_problem(camera: Camera, distance: float, height: float, target_class: str) -> str:

@@ -250,9 +250,11 @@ class ControlLaw:
         if distance < YAW_FREEZE:
             return self._settings.height
         forward = away / distance
-        holding = float(own.holding_ne @ forward)
-        later = holding + own.drag * float((target.velocity_ne - own.velocity_ned[:2]) @ forward)
-        return view.height(camera, self._settings.height, distance, target.height, holding, later)
+        now = float(own.holding_ne @ forward)
+        wind = now - own.drag * float(own.velocity_ned[:2] @ forward)
+        later = wind + own.drag * float(target.velocity_ne @ forward)
+        turned = wind - own.drag * math.hypot(*target.velocity_ne)
+        return view.height(camera, self._settings.height, distance, target.height, (now, later), turned)
 
     def _climb(self, height: float, own: OwnState, target: Estimate) -> float:
         missing = height - (self._ground(target) - float(own.position_ned[2]))

@@ -40,25 +40,31 @@ def forward_accelerations(
 
 
 def height(
-    camera: Camera, wanted: float, distance: float, target_height: float, holding: float, holding_later: float
+    camera: Camera, wanted: float, distance: float, target_height: float, holding: tuple[float, float], turned: float
 ) -> float:
     """Height, m above the target's ground, from which the lean that keeps its speed leaves it in the picture.
 
     From higher up the target is lower in the picture: a nose that drag and wind hold down does not lift it out. Flying
-    backwards it is the other way round.
+    backwards it is the other way round. A target may turn round sooner than the vehicle comes down: the room for the
+    chase gives way where it would hide the target then.
 
     Args:
         camera: on the body.
         wanted: height where the view asks for no other, m.
         distance: to the target over ground, m.
         target_height: m.
-        holding: m/s^2 of thrust that keeps the present speed up against drag and wind.
-        holding_later: the same at the target's speed.
+        holding: m/s^2 of thrust that keeps the speed up against drag and wind, the present one and the target's.
+        turned: the same at the target's speed if it comes towards the vehicle.
     """
-    nose_up = NOSE_UP_RESERVE - math.atan(min(holding, holding_later, 0.0) / GRAVITY)
-    nose_down = math.atan((max(holding, holding_later) + CHASE_RESERVE) / GRAVITY)
-    least, most = camera.depressions(nose_down, nose_up)
-    lowest = target_height + distance * math.tan(max(least, 0.0))
-    highest = distance * math.tan(max(most, 0.0))
+
+    def lowest(thrust: float) -> float:
+        depression = camera.least_depression(math.atan(thrust / GRAVITY))
+        return target_height + distance * math.tan(max(depression, 0.0))
+
+    def highest(thrust: float) -> float:
+        depression = camera.most_depression(NOSE_UP_RESERVE - math.atan(min(thrust, 0.0) / GRAVITY))
+        return distance * math.tan(max(depression, 0.0))
+
+    with_chase = min(lowest(max(holding) + CHASE_RESERVE), max(highest(turned), lowest(max(holding))))
     low, high = (share * wanted for share in HEIGHTS)
-    return max(low, min(max(wanted, lowest), highest, high))
+    return max(low, min(max(wanted, with_chase), highest(min(holding)), high))

@@ -85,8 +85,8 @@ def test_a_sample_depends_on_seed_and_index_alone(pictures: Pictures) -> None:
 @pytest.mark.parametrize("distractors", [True, False])
 def test_without_distractors_a_composed_scene_has_one_object(pictures: Pictures, distractors: bool) -> None:
     black = [_encoded(np.zeros((300, 400, 3), np.uint8))]
-    sampler = PairSampler(replace(pictures, backgrounds=black), 3, shares=(1, 0, 0), strength=0.0, light=False)
-    sampler.composer.distractors = distractors
+    sampler = PairSampler(replace(pictures, backgrounds=black), 3, shares=(1, 0, 0), strength=0.0, light=False,
+                          distractors=distractors)  # fmt: skip
     most = 0
     for _ in range(20):
         pair = sampler.draw()

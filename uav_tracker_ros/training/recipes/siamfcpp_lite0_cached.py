@@ -90,10 +90,10 @@ def cache(options: argparse.Namespace) -> None:
         settings = ort.SessionOptions()
         settings.intra_op_num_threads = 1
         sessions[side] = ort.InferenceSession(str(path), settings, providers=["CPUExecutionProvider"])
-    sampler = PairSampler(pictures.load(options.data), options.seed, strength=options.strength)
-    sampler.composer.distractors = options.distractors
+    drawn = pictures.load(options.data)
+    sampler = PairSampler(drawn, options.seed, strength=options.strength, distractors=options.distractors)
     number = len(list(options.out.glob(f"pairs_{options.seed}_*.npz")))
-    sampler.rng = sampler.composer.rng = np.random.default_rng((options.seed, number))  # resumed: other pairs
+    sampler.seek(number)  # resumed: other pairs
     while time.monotonic() < deadline:
         rows = []
         for _ in range(SHARD):

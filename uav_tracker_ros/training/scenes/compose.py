@@ -14,11 +14,17 @@ from uav_tracker_ros.training.scenes.pictures import Cutout, Picture, Pictures, 
 
 
 class Composer:
-    """Makes one sample at a time; random numbers come from the sampler's generator."""
+    """Makes one sample at a time; random numbers come from the sampler's generator.
 
-    distractors = True  # other cut-outs beside the target; False: an ablation
+    Args:
+        pictures: cut-outs and backgrounds.
+        rng: the sampler's.
+        cut: the family's crops.
+        distractors: other cut-outs beside the target.
+    """
 
-    def __init__(self, pictures: Pictures, rng: Generator, cut: Cut) -> None:
+    def __init__(self, pictures: Pictures, rng: Generator, cut: Cut, *, distractors: bool = True) -> None:
+        self.distractors = distractors
         self.cutouts, self.backgrounds, self.rng, self.cut = pictures.cutouts, pictures.backgrounds, rng, cut
         self.by_kind: dict[str, list[int]] = {}
         for number, cutout in enumerate(pictures.cutouts):

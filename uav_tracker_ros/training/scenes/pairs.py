@@ -48,11 +48,13 @@ class PairSampler:
         strength: of photometry and degradation, 0 to 1.
         light: True: photometry, blur and noise are drawn here; False: the training device draws them anew each
             time that a canvas is used.
+        distractors: False: composed scenes have the target alone, an ablation.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what decides about a sample, by keyword
         self, pictures: Pictures, seed: int, *, cut: Cut | None = None, moments: int = 1, gap: int = 60,
         shares: tuple[float, float, float] = (0.35, 0.4, 0.25), strength: float = 0.7, light: bool = True,
+        distractors: bool = True,
     ) -> None:  # fmt: skip
         self.pictures, self.seed, self.strength, self.light = pictures, seed, strength, light
         self.cut, self.moments, self.gap = cut or Cut(), moments, gap
@@ -60,7 +62,7 @@ class PairSampler:
         have = (bool(pictures.cutouts and pictures.backgrounds), bool(pictures.stills), bool(pictures.clips))
         weights = np.array([share if there else 0.0 for share, there in zip(shares, have, strict=True)])
         self.shares = weights / weights.sum()
-        self.composer = Composer(pictures, self.rng, self.cut)
+        self.composer = Composer(pictures, self.rng, self.cut, distractors=distractors)
         rough = np.array([_clip_weight(clip) for clip in pictures.clips])
         self.clip_weights = rough / max(rough.sum(), 1e-9)
         self.still_groups = _by_source(pictures.stills)

@@ -54,6 +54,10 @@ class Box(NamedTuple):
         """No part is NaN or infinite."""
         return all(math.isfinite(part) for part in self)
 
+    def moved(self, right: float, down: float) -> Box:
+        """The same box elsewhere, px."""
+        return Box(self.x + right, self.y + down, self.w, self.h)
+
     def clipped(self, width: int, height: int) -> Box:
         """The part inside an image of this size; area 0 where there is none."""
         x0, y0, x1, y1 = self.xyxy

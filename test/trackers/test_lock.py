@@ -17,6 +17,7 @@ from uav_tracker_ros.trackers.lock import TargetLock
 from uav_tracker_ros.trackers.redetection import Redetection
 
 START = Box(100, 80, 32, 32)
+STILL = (0.0, 0.0)  # the picture does not move
 TRACKING, UNCERTAIN, LOST = TargetState.TRACKING, TargetState.UNCERTAIN, TargetState.LOST
 
 
@@ -159,6 +160,83 @@ def test_a_tracker_that_cannot_probe_is_asked_again(image: np.ndarray) -> None:
     assert [lock.update(image).lock for _ in range(2)] == [1, 2]
 
 
+def swept(image: np.ndarray, right: int, down: int) -> np.ndarray:
+    """The picture that a turn of the camera makes of it."""
+    return np.roll(image, (down, right), axis=(0, 1))
+
+
+def seen_at(place: Box, start: Box = START) -> ScriptedTracker:
+    """Finds nothing around ``start``, and the target in any region around the middle of ``place``."""
+
+    def answer(step: int, region: Box | None) -> tuple[Box, float]:
+        if region is None or outside(place.center, region):
+            return start, 0.05
+        return place, 0.9
+
+    return ScriptedTracker(answer)
+
+
+def outside(point: tuple[float, float], region: Box) -> bool:
+    left, top, right, bottom = region.xyxy
+    return not (left <= point[0] <= right and top <= point[1] <= bottom)
+
+
+def test_a_jerk_of_the_camera_does_not_lose_the_target(image: np.ndarray) -> None:
+    there = START.moved(90.0, 40.0)
+    tracker = seen_at(there)
+    lock = TargetLock(tracker)
+    lock.select(image, START)
+    target = lock.update(swept(image, 90, 40))
+    assert (target.state, target.lock, target.box) == (TRACKING, 1, there)
+    assert tracker.moves[-1] == there  # the next frame is searched there
+
+
+def test_several_small_jerks_add_up(image: np.ndarray) -> None:
+    there = START.moved(60.0, 60.0)
+    lock = TargetLock(seen_at(there))
+    lock.select(image, START)
+    states = [lock.update(swept(image, 20 * k, 20 * k)).state for k in (1, 2, 3)]
+    assert states[-1] is TRACKING
+
+
+def test_after_a_jerk_only_the_target_counts_and_only_where_the_picture_took_it(image: np.ndarray) -> None:
+    elsewhere = START.moved(90.0 + 30.0, 40.0)  # in the searched region, but not where it was thrown
+    for picture, place in (
+        (swept(image, 90, 40), elsewhere),
+        (swept(frame(100, 80, visible=False)[0], 90, 40), START.moved(90.0, 40.0)),  # another thing at the place
+    ):
+        lock = TargetLock(seen_at(place))
+        lock.select(image, START)
+        assert lock.update(picture).state is UNCERTAIN
+
+
+def test_while_the_picture_stands_nothing_else_is_searched(image: np.ndarray) -> None:
+    lock, tracker = locked(image, [0.05])
+    for _ in range(4):
+        lock.update(image)
+    assert tracker.probed == []
+
+
+def test_a_lost_target_is_searched_where_it_was_and_where_the_picture_took_it(image: np.ndarray) -> None:
+    lock, tracker = locked(image, [0.05])
+    for _ in range(5):
+        lock.update(image)
+    lock.update(moved := swept(image, 90, 40))
+    lock.update(moved)
+    for (_, first), (_, second) in (tracker.probed[:2], tracker.probed[2:4]):
+        assert first.center == START.center
+        assert second.center == pytest.approx(START.moved(90.0, 40.0).center, abs=4)
+
+
+def test_a_candidate_is_confirmed_where_the_picture_took_it() -> None:
+    search = Redetection(START, START)
+    search.regions(640, 480, STILL)
+    assert not search.accept(START, 0.9)
+    around = search.regions(640, 480, (200.0, 0.0))
+    assert [region.center[0] for region in around] == [START.center[0], START.center[0] + 200.0]
+    assert search.accept(START.moved(205.0, 3.0), 0.9)
+
+
 def test_similarity_tells_the_target_from_another_thing() -> None:
     image, _ = frame(100, 80)
     other = texture(200, 280, seed=1) // 2 + 40
@@ -175,8 +253,8 @@ def test_uncalibrated_score_is_said_once(image: np.ndarray, caplog: pytest.LogCa
 
 
 def test_search_grows_and_looks_everywhere() -> None:
-    search = Redetection(START)
-    frames = [search.regions(640, 480) for _ in range(120)]
+    search = Redetection(START, START)
+    frames = [search.regions(640, 480, STILL) for _ in range(120)]
     sides = [regions[0].w for regions in frames]
     assert sides[0] == 128  # four times the side
     assert sides[4] == pytest.approx(160)
@@ -191,5 +269,5 @@ def test_search_grows_and_looks_everywhere() -> None:
 
 
 def test_search_repeats_exactly() -> None:
-    one, two = Redetection(START), Redetection(START)
-    assert [one.regions(640, 480) for _ in range(50)] == [two.regions(640, 480) for _ in range(50)]
+    one, two = Redetection(START, START), Redetection(START, START)
+    assert [one.regions(640, 480, STILL) for _ in range(50)] == [two.regions(640, 480, STILL) for _ in range(50)]

@@ -10,12 +10,13 @@ import logging
 import math
 from typing import NamedTuple
 
-from uav_tracker_ros.geometry import Box, Image, TargetState
+from uav_tracker_ros.geometry import Box, Image, TargetState, iou
 from uav_tracker_ros.trackers.appearance import ViewBank
 from uav_tracker_ros.trackers.confidence import Calibration, outside_share
 from uav_tracker_ros.trackers.contract import Observation, Probing, Settling, Tracker
 from uav_tracker_ros.trackers.inputs import not_initialized
-from uav_tracker_ros.trackers.redetection import Redetection
+from uav_tracker_ros.trackers.picture_motion import picture_motion
+from uav_tracker_ros.trackers.redetection import ACCEPT_IOU, SIDE, Redetection, swept_away
 
 TRACKING_FROM = 0.5  # confidence; below it the size is frozen
 CENTER_FROM = 0.3  # below it the centre is not believed either
@@ -53,8 +54,10 @@ class TargetLock:
         self._calibration = calibration or getattr(tracker, "calibration", None)
         self._warned = False
         self._views = ViewBank()
+        self._last_image: Image | None = None
         self._redetection: Redetection | None = None
         self._box: Box | None = None
+        self._swept: Box | None = None  # where the last good box is if it moves with the picture
         self._lock = 0
         self._doubtful_frames = 0
         self._refused_frames = 0
@@ -72,6 +75,8 @@ class TargetLock:
         height, width = image.shape[:2]
         self._box = Box(*map(float, box)).clipped(width, height)
         self._views.start(image, self._box)
+        self._last_image = image
+        self._swept = None
         self._lock += 1
         self._doubtful_frames = self._refused_frames = self._probation = 0
         self._lost = False
@@ -79,7 +84,7 @@ class TargetLock:
 
     def clear(self) -> None:
         """Forget the target; the count of locks goes on."""
-        self._box = None
+        self._box = self._last_image = None
 
     def update(self, image: Image) -> LockedTarget:
         """Look for the target in the newest image.
@@ -90,7 +95,9 @@ class TargetLock:
         """
         if self._box is None:
             raise not_initialized("TargetLock")
-        return self._search(image, self._box) if self._lost else self._follow(image, self._box)
+        target = self._search(image, self._box) if self._lost else self._follow(image, self._box)
+        self._last_image = image
+        return target
 
     def settle(self) -> None:
         """Let the tracker do what it left for after the box was given out; call it once that has happened."""
@@ -100,6 +107,11 @@ class TargetLock:
     def _follow(self, image: Image, last: Box) -> LockedTarget:
         observation = self._tracker.update(image)
         confidence = self._confidence(observation)
+        if confidence < CENTER_FROM:
+            self._swept = (self._swept or last).moved(*self._picture_motion(image))
+            observation, confidence = self._swept_along(image, last, self._swept) or (observation, confidence)
+        else:
+            self._swept = None
         gone = outside_share(observation.box, image.shape[1], image.shape[0]) > LOST_OUTSIDE
         self._doubtful_frames = self._doubtful_frames + 1 if confidence < LOST_BELOW else 0
         self._refused_frames = self._refused_frames + 1 if confidence < CENTER_FROM else 0
@@ -121,9 +133,24 @@ class TargetLock:
             state, confidence = TargetState.UNCERTAIN, min(confidence, PROBATION_CONFIDENCE)
         return LockedTarget(self._box, state, self._lock, observation.score, confidence, similarity)
 
+    def _swept_along(self, image: Image, last: Box, swept: Box) -> tuple[Observation, float] | None:
+        """The target and its confidence where a jerk of the camera threw it; None: not there, or nothing was thrown."""
+        if not isinstance(self._tracker, Probing) or not swept_away(last, swept):
+            return None
+        side = SIDE * math.sqrt(last.area)
+        found = self._tracker.probe(image, Box.from_center(*swept.center, side, side))
+        confidence = self._confidence(found)
+        near = iou(found.box, swept) >= ACCEPT_IOU
+        if confidence < TRACKING_FROM or not near or self._views.similarity(image, found.box) < SIMILAR_FROM:
+            return None
+        self._tracker.move_to(found.box)
+        self._swept = None
+        return found, confidence
+
     def _lose(self, observation: Observation, confidence: float, last: Box) -> LockedTarget:
         self._lost = True
-        self._redetection = Redetection(last)
+        self._redetection = Redetection(last, self._swept or last)
+        self._swept = None
         return LockedTarget(last, TargetState.LOST, self._lock, observation.score, confidence, float("nan"))
 
     def _search(self, image: Image, last: Box) -> LockedTarget:
@@ -155,9 +182,13 @@ class TargetLock:
             observation = self._tracker.update(image)
             return observation, self._confidence(observation)
         assert self._redetection is not None  # noqa: S101 - for the type checker: _lose made it
-        regions = self._redetection.regions(image.shape[1], image.shape[0])
+        regions = self._redetection.regions(image.shape[1], image.shape[0], self._picture_motion(image))
         found = [self._tracker.probe(image, region) for region in regions]
         return max(((each, self._confidence(each)) for each in found), key=lambda pair: pair[1])
+
+    def _picture_motion(self, image: Image) -> tuple[float, float]:
+        """Of the picture since the last image, px."""
+        return (0.0, 0.0) if self._last_image is None else picture_motion(self._last_image, image)
 
     def _confidence(self, observation: Observation) -> float:
         if self._calibration is not None and math.isfinite(observation.score):

@@ -7,6 +7,7 @@ import math
 from uav_tracker_ros.geometry import Box, iou
 
 SIDE = 4.0  # of sqrt(w*h); what a search window usually covers
+SWEPT_FROM = 0.25  # of a window's side: a picture that moved by more has another place to look
 GROWTH = 1.25  # of the side ...
 GROWTH_FRAMES = 5  # ... each so many frames
 GROWTH_MOST = 2.0  # a trained network expects its target at most half as large as usual
@@ -21,24 +22,35 @@ class Redetection:
 
     Args:
         last: the last good box, px.
+        swept: the same if it moved with the picture since then, px.
     """
 
-    def __init__(self, last: Box) -> None:
-        self._last = last
+    def __init__(self, last: Box, swept: Box) -> None:
+        self._last, self._swept = last, swept
         self._frames = 0
         self._next_tile = -1  # -1: begins at the tile of the last good box
-        self._candidate: Box | None = None
+        self._candidates: tuple[Box, ...] = ()  # of the last frame: where it was, and where the picture took it
 
-    def regions(self, width: int, height: int) -> list[Box]:
+    def regions(self, width: int, height: int, motion: tuple[float, float]) -> list[Box]:
         """Square search windows for the next frame of this size, px.
 
-        First the surroundings of the candidate or of the last place; each tenth frame also up to six
-        tiles of the image in turn.
+        First the surroundings of the candidate or of the last place, as they were (the camera follows a moving
+        target) and as they moved with the picture (the camera turned); each tenth frame also up to six tiles of
+        the image in turn.
+
+        Args:
+            width: of the image, px.
+            height: of the image, px.
+            motion: of the picture since the last frame, px.
         """
         self._frames += 1
         side = self._side(width, height)
-        around = self._candidate or self._last
-        regions = [Box.from_center(*around.center, side, side)]
+        self._swept = self._swept.moved(*motion)
+        self._candidates = (*self._candidates[:1], *(box.moved(*motion) for box in self._candidates[:1]))
+        places = self._candidates or (self._last, self._swept)
+        regions = [Box.from_center(*place.center, side, side) for place in places]
+        if not swept_away(*places):
+            del regions[1:]
         if self._frames % TILES_EACH == 0:
             regions += self._tiles(width, height)
         return regions
@@ -46,15 +58,15 @@ class Redetection:
     def accept(self, box: Box, confidence: float) -> bool:
         """Whether this frame's best place, after the one before, is the target again."""
         if confidence < ACCEPT_FROM:
-            self._candidate = None
+            self._candidates = ()
             return False
-        confirmed = self._candidate is not None and iou(box, self._candidate) >= ACCEPT_IOU
-        self._candidate = box
+        confirmed = any(iou(box, candidate) >= ACCEPT_IOU for candidate in self._candidates)
+        self._candidates = (box,)
         return confirmed
 
     def _side(self, width: int, height: int) -> float:
         base = SIDE * math.sqrt(self._last.w * self._last.h)
-        if self._candidate is not None:
+        if self._candidates:
             return base
         growth = min(GROWTH ** (self._frames // GROWTH_FRAMES), GROWTH_MOST)
         return max(base, min(base * growth, math.sqrt(width * height)))
@@ -76,3 +88,9 @@ class Redetection:
             tiles.append(Box(x, y, side, side))
             self._next_tile = (self._next_tile + 1) % (rows * columns)
         return tiles
+
+
+def swept_away(last: Box, swept: Box) -> bool:
+    """Whether the picture took the target out of the middle of the search window around its last place."""
+    (x, y), (swept_x, swept_y) = last.center, swept.center
+    return math.hypot(swept_x - x, swept_y - y) > SWEPT_FROM * SIDE * math.sqrt(last.area)

@@ -66,6 +66,35 @@ def test_scales_are_centred_on_one(pictures: Pictures) -> None:
         assert abs(np.mean(values)) < 4 * error + 0.02, source
 
 
+def _middle_of_red(crop_: np.ndarray) -> np.ndarray:
+    """Where the object of the made pictures lies, px edges."""
+    channels = crop_.astype(int)
+    ys, xs = np.nonzero((channels[:, :, 2] > 200) & (channels[:, :, 1] < 60) & (channels[:, :, 0] < 60))
+    return np.array([xs.mean() + 0.5, ys.mean() + 0.5])
+
+
+def test_the_template_says_which_box_is_wanted(pictures: Pictures) -> None:
+    """Whatever a sample counts to the target, the object lies in the template's box as it lies in the search's."""
+    flat = cv2.imencode(
+        ".png", cv2.rectangle(np.full((300, 400, 3), 90, np.uint8), (180, 140), (239, 179), (0, 0, 255), -1)
+    )
+    still = pictures.stills[0]._replace(encoded=flat[1].ravel())
+    sampler = PairSampler(Pictures([still], [], [], []), seed=2, strength=0.0, light=False)
+    aside = []
+    for _ in range(150):
+        pair = sampler.draw()
+        box = pair.box.astype(float)
+        grey = np.ptp(pair.search, axis=2).max() < 60
+        if grey or not (np.isfinite(box).all() and box[:2].min() > 0 and box[2:].max() < 256):
+            continue
+        in_template = (_middle_of_red(pair.templates[0]) - 64) / sampler.cut.template_unit_px
+        in_search = (_middle_of_red(pair.search) - (box[:2] + box[2:]) / 2) / context_side(*(box[2:] - box[:2]))
+        assert in_template == pytest.approx(in_search, abs=0.035)
+        aside.append(np.abs(in_template).max())
+    assert len(aside) > 40
+    assert 0.3 < np.mean(np.array(aside) > 0.02) < 0.8  # of most samples the box is of another kind
+
+
 def test_the_same_seed_gives_the_same_pairs(pictures: Pictures) -> None:
     first, second = PairSampler(pictures, seed=5), PairSampler(pictures, seed=5)
     for _ in range(10):

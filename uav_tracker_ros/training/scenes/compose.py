@@ -73,7 +73,7 @@ class Composer:
         for _ in range(int(rng.integers(1, 3)) if self.distractors and rng.random() < 0.5 else 0):
             place = rng.uniform(0, canvas.shape[0], 2)
             self._paste(canvas, self._distractor(target), size * math.exp(rng.uniform(-0.5, 0.5)), place)
-        self._paste(canvas, target, size, canvas.shape[0] / 2 + rng.uniform(-5, 5, 2), turn)
+        self._paste(canvas, target, size, canvas.shape[0] / 2 + rng.uniform(-1, 1, 2), turn)
 
     def _backgrounds(self, moments: int) -> list[Picture]:
         """One for each template and one for the search: places near each other, a quarter of them elsewhere."""

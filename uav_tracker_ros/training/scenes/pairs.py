@@ -23,6 +23,8 @@ SOURCES = ("composite", "still", "clip")
 _BOX_WEIGHT = {"composite": 0.3, "still": 1.0, "clip": 1.0}
 _LOOSE_STILLS = {"hituav": 0.5, "ships": 0.3}  # boxes a little loose, or doubtful: they teach size less
 _MAX_TRIES = 20
+_MOVED_EDGES = 0.6  # share of real samples whose boxes are of another kind than their data set's
+_EDGE_SIGMA, _EDGE_RANGE = 0.12, (-0.25, 0.3)  # how far each edge is moved outwards, share of the box
 
 
 class Pair(NamedTuple):
@@ -109,6 +111,10 @@ class PairSampler:
     def _real_pair(self, first: list[tuple[Picture, Box]], second: tuple[Picture, Box], turn: float, source: str,
                    box_weight: float) -> Pair:  # fmt: skip
         rng, flip = self.rng, bool(self.rng.random() < 0.5)
+        if rng.random() < _MOVED_EDGES:
+            outwards = np.clip(rng.normal(0, _EDGE_SIGMA, 4), *_EDGE_RANGE)
+            first = [(image, _moved_edges(box, outwards)) for image, box in first]
+            second = second[0], _moved_edges(second[1], outwards)
         templates = tuple(self._template(image, box, flip=flip) for image, box in first)
         image, box = second
         side = self.cut.search_factor * self.cut.target_side(box.w, box.h)
@@ -126,8 +132,8 @@ class PairSampler:
 
     def _template(self, image: Picture, box: Box, *, flip: bool) -> Picture:
         side = self.cut.target_side(box.w, box.h)
-        near = self.rng.uniform(-5, 5, 2) * side / self.cut.template_unit_px
-        side *= self.cut.template_factor * self.rng.uniform(0.93, 1.07)
+        near = self.rng.uniform(-1, 1, 2) * side / self.cut.template_unit_px
+        side *= self.cut.template_factor * self.rng.uniform(0.98, 1.02)
         return self.cut.template(image, Window(box.center[0] + near[0], box.center[1] + near[1], side), flip=flip)[0]
 
     def _negative(self, image: Picture, box: Box, other: Still) -> Pair:
@@ -152,6 +158,16 @@ class PairSampler:
         area = max(0.0, float(clipped[2] - clipped[0])) * max(0.0, float(clipped[3] - clipped[1]))
         whole = float((box[2] - box[0]) * (box[3] - box[1]))
         return box if area > whole / 3 else np.full(4, np.nan, np.float32)
+
+
+def _moved_edges(box: Box, outwards: NDArray[np.float64]) -> Box:
+    """The box as another hand would draw it: left, top, right and bottom edge moved by shares of its size.
+
+    What counts as the object's box differs from data set to data set and from operator to operator. Moved alike in
+    every view of a sample, the edges teach that the template says which box is wanted.
+    """
+    left, top, right, bottom = outwards.tolist()
+    return Box(box.x - left * box.w, box.y - top * box.h, box.w * (1 + left + right), box.h * (1 + top + bottom))
 
 
 def _clip_weight(clip: Clip) -> float:

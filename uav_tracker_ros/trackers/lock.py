@@ -16,7 +16,7 @@ from uav_tracker_ros.trackers.confidence import Calibration, outside_share
 from uav_tracker_ros.trackers.contract import Observation, Probing, Settling, Tracker
 from uav_tracker_ros.trackers.inputs import not_initialized
 from uav_tracker_ros.trackers.picture_motion import picture_motion
-from uav_tracker_ros.trackers.redetection import ACCEPT_IOU, SIDE, Redetection, swept_away
+from uav_tracker_ros.trackers.redetection import ACCEPT_IOU, Redetection, search_side, swept_away
 
 TRACKING_FROM = 0.5  # confidence; below it the size is frozen
 CENTER_FROM = 0.3  # below it the centre is not believed either
@@ -137,7 +137,7 @@ class TargetLock:
         """The target and its confidence where a jerk of the camera threw it; None: not there, or nothing was thrown."""
         if not isinstance(self._tracker, Probing) or not swept_away(last, swept):
             return None
-        side = SIDE * math.sqrt(last.area)
+        side = search_side(last)
         found = self._tracker.probe(image, Box.from_center(*swept.center, side, side))
         confidence = self._confidence(found)
         near = iou(found.box, swept) >= ACCEPT_IOU

@@ -46,11 +46,14 @@ class Redetection:
         self._frames += 1
         side = self._side(width, height)
         self._swept = self._swept.moved(*motion)
-        self._candidates = (*self._candidates[:1], *(box.moved(*motion) for box in self._candidates[:1]))
-        places = self._candidates or (self._last, self._swept)
-        regions = [Box.from_center(*place.center, side, side) for place in places]
-        if not swept_away(*places):
-            del regions[1:]
+        place, swept = self._last, self._swept
+        if self._candidates:
+            place = self._candidates[0]
+            swept = place.moved(*motion)
+            self._candidates = (place, swept)
+        regions = [Box.from_center(*place.center, side, side)]
+        if swept_away(place, swept):
+            regions.append(Box.from_center(*swept.center, side, side))
         if self._frames % TILES_EACH == 0:
             regions += self._tiles(width, height)
         return regions
@@ -65,14 +68,14 @@ class Redetection:
         return confirmed
 
     def _side(self, width: int, height: int) -> float:
-        base = SIDE * math.sqrt(self._last.w * self._last.h)
+        base = search_side(self._last)
         if self._candidates:
             return base
         growth = min(GROWTH ** (self._frames // GROWTH_FRAMES), GROWTH_MOST)
         return max(base, min(base * growth, math.sqrt(width * height)))
 
     def _tiles(self, width: int, height: int) -> list[Box]:
-        side = SIDE * math.sqrt(self._last.w * self._last.h)
+        side = search_side(self._last)
         columns = max(1, math.ceil((width - side) / (side / 2)) + 1)  # half of each overlaps the next
         rows = max(1, math.ceil((height - side) / (side / 2)) + 1)
         if self._next_tile < 0:
@@ -90,7 +93,12 @@ class Redetection:
         return tiles
 
 
+def search_side(box: Box) -> float:
+    """Side of the window that a target of this box is usually searched in, px."""
+    return SIDE * math.sqrt(box.area)
+
+
 def swept_away(last: Box, swept: Box) -> bool:
     """Whether the picture took the target out of the middle of the search window around its last place."""
     (x, y), (swept_x, swept_y) = last.center, swept.center
-    return math.hypot(swept_x - x, swept_y - y) > SWEPT_FROM * SIDE * math.sqrt(last.area)
+    return math.hypot(swept_x - x, swept_y - y) > SWEPT_FROM * search_side(last)

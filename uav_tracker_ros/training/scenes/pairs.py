@@ -23,7 +23,7 @@ SOURCES = ("composite", "still", "clip")
 _BOX_WEIGHT = {"composite": 0.3, "still": 1.0, "clip": 1.0}
 _LOOSE_STILLS = {"hituav": 0.5, "ships": 0.3}  # boxes a little loose, or doubtful: they teach size less
 _MAX_TRIES = 20
-_MOVED_EDGES = 0.6  # share of real samples whose boxes are of another kind than their data set's
+_EDGES_MOVED_SHARE = 0.6  # of real samples, whose boxes are of another kind than their data set's
 _EDGE_SIGMA, _EDGE_RANGE = 0.12, (-0.25, 0.3)  # how far each edge is moved outwards, share of the box
 
 
@@ -111,7 +111,7 @@ class PairSampler:
     def _real_pair(self, first: list[tuple[Picture, Box]], second: tuple[Picture, Box], turn: float, source: str,
                    box_weight: float) -> Pair:  # fmt: skip
         rng, flip = self.rng, bool(self.rng.random() < 0.5)
-        if rng.random() < _MOVED_EDGES:
+        if rng.random() < _EDGES_MOVED_SHARE:
             outwards = np.clip(rng.normal(0, _EDGE_SIGMA, 4), *_EDGE_RANGE)
             first = [(image, _moved_edges(box, outwards)) for image, box in first]
             second = second[0], _moved_edges(second[1], outwards)

@@ -146,6 +146,21 @@ def test_a_look_alike_is_told_and_not_taken(flight, aside, similarity, expected)
     assert (flight.phase is FollowPhase.FOLLOWING) is (aside == 0)
 
 
+@pytest.mark.parametrize(("lock", "confidence", "looks"), [(1, 0.9, True), (1, 0.3, False), (2, 0.9, False)])
+def test_what_the_tracker_never_let_go_of_is_looked_at_and_not_flown_to(flight, lock, confidence, looks):
+    """It may be the target with a wrong estimate; once out of the picture nobody could tell any more."""
+    flight.follow()
+    flight.lock, flight.confidence = lock, confidence
+    flight.target = flight.target + np.array([0.0, 3.0])
+    flight.run_to(FollowPhase.COASTING, 0.6)
+    flight.target_velocity = np.array([0.0, 1.0])
+    flight.run(6)
+    assert flight.phase is FollowPhase.SEARCHING
+    bearing = math.atan2(*(flight.target - flight.position[:2])[::-1])
+    assert (abs(bearing - flight.yaw) < math.radians(10)) is looks
+    assert np.linalg.norm(flight.velocity[:2]) < 0.1
+
+
 def test_a_look_alike_that_went_is_forgotten(flight):
     flight.follow()
     flight.images = False

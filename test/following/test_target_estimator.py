@@ -116,6 +116,24 @@ def test_an_altitude_that_drifts_does_not_move_the_target():
     assert scene.estimator.predict(scene.estimator.stamp).position_ne == pytest.approx([0, 0], abs=0.5)
 
 
+def test_a_lower_edge_that_takes_in_the_road_does_not_throw_the_estimate():
+    # Seen in a rendered flight: the box of a runner took in the lane marking at his feet for a third of a second.
+    scene = Scene(lambda t: (1.5 * t, 0.0), noise=0.3)
+    scene.run(0, 4)
+    true_box = scene.box
+
+    def with_road(t):
+        left, top, right, bottom = true_box(t).xyxy
+        return Box.from_xyxy(left, top, right, bottom + 13)
+
+    scene.box = with_road
+    scene.run(4, 4 + 1 / 3)
+    t = scene.estimator.stamp
+    estimate = scene.estimator.predict(t)
+    assert abs(estimate.position_ne[0] - 1.5 * t) < 0.4  # 2.4 m, were each edge believed as much as it says
+    assert abs(estimate.velocity_ne[0] - 1.5) < 0.5
+
+
 def test_the_clock_error_is_learnt_from_own_pitch():
     scene = Scene(lambda t: (0.0, 0.0), clock_error=0.03, noise=0.3)
     scene.run(0, 15)

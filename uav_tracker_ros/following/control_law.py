@@ -57,7 +57,7 @@ class Task(NamedTuple):
     home_ned: Array  # (3,) m
     ramp: float  # 0 to 1 over the first seconds after engaging
     weight: float  # 0 to 1, share of the target's motion that is still believed (1: seen)
-    sweep_yaw: float | None  # rad, where to look while searching
+    look_yaw: float | None  # rad, where to look while the target is not confirmed; None: at the estimate
     speed_scale: float  # 0 to 1, from the latency
 
 
@@ -273,8 +273,8 @@ class ControlLaw:
         place = own.position_ned[:2] + own.velocity_ned[:2] * (target.stamp - own.stamp)
         away = target.position_ne - place
         rate = 0.0
-        if task.sweep_yaw is not None:
-            wanted = task.sweep_yaw
+        if task.look_yaw is not None:
+            wanted = task.look_yaw
         elif (distance := math.hypot(*away)) < YAW_FREEZE:
             wanted = self._yaw.yaw
         else:

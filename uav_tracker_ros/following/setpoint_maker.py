@@ -146,7 +146,7 @@ class SetpointMaker:
 
     def _task(self, now: float, own: OwnState, later: Estimate, phase: FollowPhase, phase_since: float) -> Task:
         since = self.streaming_since if self.streaming_since is not None else now
-        weight, sweep = 1.0, None
+        weight, look = 1.0, self._watch.sight(now) if phase in UNSEEN else None
         if phase is FollowPhase.COASTING:
             s, unseen = self._base, now - self._watch.seen
             fade = max(s.coast_max - s.coast_full, 1e-3)
@@ -154,9 +154,9 @@ class SetpointMaker:
             weight = max(0.0, min(0.999, 1 - (unseen - s.coast_full) / fade))
         elif phase is FollowPhase.SEARCHING:
             weight = 0.0
-            if not self._watch.reacquired:
+            if look is None:
                 away = later.position_ne - own.position_ned[:2]
-                sweep = math.atan2(away[1], away[0]) + _sweep(now - phase_since)
+                look = math.atan2(away[1], away[0]) + _sweep(now - phase_since)
         return Task(
             mode=self.mode,
             offset_ne=self._offset,
@@ -164,7 +164,7 @@ class SetpointMaker:
             home_ned=self.home_ned,
             ramp=max(0.0, min(1.0, (now - since) / RAMP_S)),
             weight=weight,
-            sweep_yaw=sweep,
+            look_yaw=look,
             speed_scale=safety.latency_scale(self._watch.latency),
         )
 

@@ -35,6 +35,7 @@ MODELS = (QUIET, MANOEUVRE, CURVE)
 SWITCH_RATE = 0.5  # 1/s, from a model to the two others
 NIS_GATE = 10.0  # per degree of freedom, exceeded in all models
 REJECTIONS_MAX = 8  # in a row; more is not noise
+BELIEVED_SIGMAS = 1.25  # of an edge's innovation; what is farther off counts less the farther it is
 NIS_MEMORY = 0.9  # share kept of the running mean, a box
 HEIGHT_WALK = 0.0003  # 1/sqrt(s), of ln height: once learnt it stays
 # A box shows two of three: place, height and ground can grow together and leave the picture as it is. So the
@@ -201,6 +202,10 @@ class TargetEstimator:
         jacobian = rows @ slopes  # (M, n, 9)
         innovation = (edges - predicted) @ rows.T  # (M, n)
         spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
+        squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
+        doubt = _doubt(innovation, spread)
+        noise = noise * np.outer(doubt, doubt)
+        spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
         inverse = np.linalg.inv(spread)
         gain = bank.covariances @ jacobian.transpose(0, 2, 1) @ inverse
         if trust.height_frozen:
@@ -211,8 +216,8 @@ class TargetEstimator:
         # Joseph's form: right for any gain, so a frozen height keeps an honest covariance.
         rest = np.eye(SIZE) - gain @ jacobian
         covariances = rest @ bank.covariances @ rest.transpose(0, 2, 1) + gain @ noise @ gain.transpose(0, 2, 1)
-        squares = (innovation[:, None] @ inverse @ innovation[..., None])[:, 0, 0]
-        likelihoods = np.exp(np.maximum(-300.0, -squares / 2)) / np.sqrt(np.linalg.det(2 * math.pi * spread))
+        exponents = np.maximum(-300.0, -_squares(innovation, inverse) / 2)
+        likelihoods = np.exp(exponents) / np.sqrt(np.linalg.det(2 * math.pi * spread))
         return Bank(means, covariances, bank.weights), squares / len(rows), likelihoods
 
     def _edges_and_slopes(self, bank: Bank, stamp: float, pose_at: PoseAt) -> tuple[Array, Array]:
@@ -235,3 +240,18 @@ class TargetEstimator:
     def _hulls(self, states: Array, vehicle: VehiclePose) -> Array:
         pose = self.camera.pose(vehicle.position_ned, vehicle.quaternion)
         return self.camera.hulls(pose, states[:, :2], states[:, 3], np.exp(states[:, 2]), self._prior.half_depth)
+
+
+def _squares(innovation: Array, inverse: Array) -> Array:
+    """(M,) squared Mahalanobis lengths of (M, n) innovations."""
+    return np.asarray((innovation[:, None] @ inverse @ innovation[..., None])[:, 0, 0])
+
+
+def _doubt(innovation: Array, spread: Array) -> Array:
+    """(n,) factors, 1 or more, of each row's sigma where not even the best model expected what was measured.
+
+    With it the pull of an edge falls again the farther it is off: docs/decisions/0017. Filters with Huber's weights,
+    where it stays the same, are described by Karlgaard and Schaub, JGCD 30(3), 2007.
+    """
+    sigmas = np.abs(innovation) / np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
+    return np.asarray(np.maximum(1.0, sigmas.min(axis=0) / BELIEVED_SIGMAS))

@@ -14,7 +14,7 @@ from uav_tracker_ros.following import safety
 from uav_tracker_ros.following.camera import Camera, CameraPose
 from uav_tracker_ros.following.class_prior import class_prior
 from uav_tracker_ros.following.edge_trust import EdgeTrust, TrustedEdges
-from uav_tracker_ros.following.reacquisition import Candidate, Reacquisition
+from uav_tracker_ros.following.reacquisition import CONFIDENCE_MIN, Candidate, Reacquisition
 from uav_tracker_ros.following.report import TargetMeasurement
 from uav_tracker_ros.following.settings import FollowSettings
 from uav_tracker_ros.following.target_estimator import REJECTIONS_MAX, TargetEstimator
@@ -27,6 +27,7 @@ LOW_CONFIDENCE = 0.3
 LOW_FRAMES = 5  # in a row
 CONFIRM_FRAMES = 5  # of a fresh selection, before it counts
 LATENCY_MEMORY = 0.9  # share kept of the running mean, a box
+SIGHT_S = 0.5  # beside the latency: so long the last bearing of an unconfirmed target is worth a look
 QUEUE = 8  # boxes that may wait; older ones are dropped
 
 
@@ -62,6 +63,7 @@ class TargetWatch:
         self.too_close = False  # the box fills the image
         self.size_only = False  # the range comes from the size
         self.attitude_missing = False  # the last box found no attitude
+        self._sight = (-math.inf, math.nan)  # stamp and bearing (rad) of what may be the target, not yet confirmed
         self.alike_seen = -math.inf  # stamp of the last box of somebody who looks like the target, monotonic s
 
     def set_camera(self, intrinsics: Intrinsics, frame_id: str) -> None:
@@ -134,6 +136,16 @@ class TargetWatch:
         allowed = LOST_AFTER_S + (0.0 if math.isnan(self.latency) else self.latency)
         if now - self.seen > allowed:
             self.lose()
+
+    def sight(self, now: float) -> float | None:
+        """Bearing (rad from north) of what may be the lost target, to be looked at while it is not confirmed.
+
+        What the tracker never let go of, or what passes the gates of a re-acquisition: turning to it is harmless, and
+        what leaves the picture can never be confirmed.
+        """
+        stamp, bearing = self._sight
+        allowed = SIGHT_S + (0.0 if math.isnan(self.latency) else self.latency)
+        return bearing if self.lost and now - stamp <= allowed else None
 
     def resume(self) -> None:
         """The candidate in view is the target from now on."""
@@ -233,7 +245,11 @@ class TargetWatch:
         measured = predicted.height * tall / max(1.0, hull[3] - hull[1])
         candidate = Candidate(m.lock, m.confidence, m.similarity, m.lock == self.lock, place, measured)
         unseen = m.stamp - self.seen
-        if self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed):
+        passed = self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed)
+        if passed or (candidate.same_lock and m.confidence >= CONFIDENCE_MIN):
+            north, east, _ = camera.ray_ned(camera_pose, (edges[0] + edges[2]) / 2, edges[3])
+            self._sight = m.stamp, math.atan2(east, north)
+        if passed:
             # Judged fit by all gates, so its edges count fully, whatever the tracker's caution.
             self._candidate = (m, edges, self._trusted(m, pose, edges, camera, uncertain=False))
         if self._reacquisition.alike:

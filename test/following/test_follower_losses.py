@@ -8,7 +8,7 @@ from ideal_flight import IdealFlight
 
 from uav_tracker_ros.flight import GateState, VehicleMode
 from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal
-from uav_tracker_ros.geometry import TargetState
+from uav_tracker_ros.geometry import Box, TargetState
 
 
 @pytest.fixture
@@ -144,6 +144,27 @@ def test_a_look_alike_is_told_and_not_taken(flight, aside, similarity, expected)
     flight.target = flight.target + np.array([0.0, aside])
     assert flight.run(0.6, lambda: warned(flight, "TARGET_LIKE_NEARBY")) is expected
     assert (flight.phase is FollowPhase.FOLLOWING) is (aside == 0)
+
+
+def test_feet_that_were_wrong_for_a_second_do_not_lose_the_target(flight):
+    """The estimate ran away along the line of sight; the tracker held the target all the time."""
+    flight.follow()
+    flight.target_velocity = np.array([1.5, 0.0])
+    flight.run(6)
+    true_measurement = flight.measurement
+
+    def with_road(stamp):
+        measured = true_measurement(stamp)
+        left, top, right, bottom = measured.box.xyxy
+        return measured._replace(box=Box.from_xyxy(left, top, right, bottom + 15))
+
+    flight.measurement = with_road
+    flight.run(1.0)
+    flight.measurement = true_measurement
+    flight.run_to(FollowPhase.FOLLOWING, 2.0)
+    flight.run(3.0)
+    assert flight.phase is FollowPhase.FOLLOWING
+    assert flight.out.report.target_position_ned[0] == pytest.approx(flight.target[0], abs=0.5)
 
 
 @pytest.mark.parametrize(("lock", "confidence", "looks"), [(1, 0.9, True), (1, 0.3, False), (2, 0.9, False)])

@@ -7,7 +7,7 @@ from uav_tracker_ros.following.reacquisition import Candidate, Reacquisition
 from uav_tracker_ros.following.target_estimator import Estimate
 
 PREDICTED = Estimate(10.0, np.array([5.0, 0.0]), np.array([1.0, 0.0]), np.zeros(2), np.eye(2), 1.7, 0.0)
-GOOD = Candidate(2, 0.7, 0.8, False, np.array([5.5, 0.5]), 1.75)
+GOOD = Candidate(2, 0.7, 0.8, False, np.array([5.5, 0.5]), np.array([1.0, 0.0]), 1.75)
 
 
 def judge(candidate, frames=5, *, unseen=1.0, long_loss=False):
@@ -57,6 +57,24 @@ def test_who_was_in_view_all_the_time_does_not_become_the_target():
     gates = Reacquisition(0.6)
     assert not any(gates.judge(beside, PREDICTED, unseen, 8.0) for unseen in np.arange(0.1, 4.0, 0.1))
     assert gates.judge(beside._replace(lock=beside.lock + 1), PREDICTED, 2.0, 8.0)  # came into sight only now
+
+
+HELD = GOOD._replace(same_lock=True)  # the tracker never let go; seen along north
+
+
+@pytest.mark.parametrize(
+    ("candidate", "expected"),
+    [
+        pytest.param(HELD._replace(position_ne=np.array([8.5, 0.3])), True, id="farther than expected"),
+        pytest.param(HELD._replace(position_ne=np.array([1.5, 0.3])), True, id="nearer than expected"),
+        pytest.param(HELD._replace(position_ne=np.array([12.0, 0.0])), False, id="too much farther"),
+        pytest.param(HELD._replace(position_ne=np.array([5.5, 3.5])), False, id="beside"),
+        pytest.param(HELD._replace(position_ne=np.array([8.5, 0.3]), similarity=0.5), False, id="looks different"),
+        pytest.param(GOOD._replace(position_ne=np.array([8.5, 0.3])), False, id="found anew"),
+    ],
+)
+def test_a_wrong_distance_is_forgiven_to_whom_the_tracker_held(candidate, expected):
+    assert judge(candidate, unseen=0.3) is expected
 
 
 def test_another_lock_starts_again():

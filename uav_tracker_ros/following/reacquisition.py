@@ -17,6 +17,7 @@ CONFIDENCE_MIN = 0.5
 MAHALANOBIS_MAX = 9.2  # squared, 2 degrees of freedom: 99 %
 RADIUS_MAX = 8.0  # m, cap of the growing gate
 RADIUS_MIN, ACCEL_MAX = 0.8, 2.0  # m, m/s^2: how far a target gets from where it was going while it is unseen
+RANGE_ERROR_MAX = 4.0  # m, of an estimate that ran away along the line of sight while the tracker held on
 SIGHT_S = 0.5  # s that a candidate may take to confirm; its gate does not grow any longer
 LN_SIZE_MAX = 0.35
 WINDOW = 7  # frames
@@ -32,6 +33,7 @@ class Candidate(NamedTuple):
     similarity: float  # NaN: not measured, counts as not similar
     same_lock: bool  # the tracker never let go of it
     position_ne: Array  # (2,) m, measured
+    sight_ne: Array  # (2,) unit vector from the vehicle towards it
     measured_height: float  # m, from box and place
 
 
@@ -66,10 +68,9 @@ class Reacquisition:
         # Somebody else who was in view all the time does not become the target because time goes by.
         grown_s = min(unseen_s, self._unseen_at_first + SIGHT_S)
         similar = candidate.same_lock or candidate.similarity >= self._reid_on
+        offset = _offset(candidate, predicted, similar=candidate.similarity >= self._reid_on)
         size_change = abs(math.log(candidate.measured_height / predicted.height))
-        fits = size_change < LN_SIZE_MAX and _reachable(
-            candidate.position_ne - predicted.position_ne, predicted, grown_s, max_speed
-        )
+        fits = size_change < LN_SIZE_MAX and _reachable(offset, predicted, grown_s, max_speed)
         sure = candidate.confidence >= CONFIDENCE_MIN
         passed = sure and similar and fits
         self.alike = sure and candidate.similarity >= self._reid_on and not fits
@@ -80,6 +81,19 @@ class Reacquisition:
     def confirmed(self, *, long_loss: bool) -> bool:
         """Enough frames have passed."""
         return self._in_a_row >= NEEDED_LONG if long_loss else sum(self._passed) >= NEEDED_SHORT
+
+
+def _offset(candidate: Candidate, predicted: Estimate, *, similar: bool) -> Array:
+    """(2,) m from the prediction to the candidate.
+
+    The feet of a box tell the distance, and edges can be wrong for a while; a target that the tracker never let go of
+    and that still looks like it is judged by its bearing: somebody else who took its place walks out of that.
+    """
+    offset = candidate.position_ne - predicted.position_ne
+    if not (candidate.same_lock and similar):
+        return offset
+    along = float(offset @ candidate.sight_ne)
+    return np.asarray(offset - max(-RANGE_ERROR_MAX, min(RANGE_ERROR_MAX, along)) * candidate.sight_ne)
 
 
 def _reachable(offset_ne: Array, predicted: Estimate, unseen_s: float, max_speed: float) -> bool:

@@ -35,7 +35,8 @@ MODELS = (QUIET, MANOEUVRE, CURVE)
 SWITCH_RATE = 0.5  # 1/s, from a model to the two others
 NIS_GATE = 10.0  # per degree of freedom, exceeded in all models
 REJECTIONS_MAX = 8  # in a row; more is not noise
-BELIEVED_SIGMAS = 1.25  # of an edge's innovation; what is farther off counts less the farther it is
+BELIEVED_SIGMAS = 1.25  # of an edge's innovation; what is farther off pulls no more than this
+RANGE_DOUBT_M, SPEED_DOUBT = 1.5, 3.0  # m, m/s, 1 sigma along the line of sight of an estimate that ran away
 NIS_MEMORY = 0.9  # share kept of the running mean, a box
 HEIGHT_WALK = 0.0003  # 1/sqrt(s), of ln height: once learnt it stays
 # A box shows two of three: place, height and ground can grow together and leave the picture as it is. So the
@@ -145,7 +146,8 @@ class TargetEstimator:
             edges: (4,) undistorted px.
             trust: which of them count.
             pose_at: the vehicle's pose at a monotonic time.
-            gated: reject what does not fit; off for a box that has passed the gates of a re-acquisition.
+            gated: reject what does not fit, believe edges that nobody expected less; off for a box that has passed the
+                gates of a re-acquisition.
 
         Returns:
             Whether it was accepted. Rejected boxes leave the prediction as it is.
@@ -153,7 +155,7 @@ class TargetEstimator:
         if not self.started or stamp <= self.stamp or not len(trust.rows):
             return Update(False, math.nan)
         before = self._models.mixed(self._bank, stamp - self.stamp)
-        after, nises, likelihoods = self._corrected(before, stamp, edges, trust, pose_at)
+        after, nises, likelihoods = self._corrected(before, stamp, edges, trust, pose_at, believed=not gated)
         self._known.clear()
         self.stamp = stamp
         nis = float(nises.min())
@@ -180,6 +182,14 @@ class TargetEstimator:
             self._known[stamp, coasting] = known
         return known
 
+    def doubt_range(self, place_ne: Array) -> None:
+        """Distance and radial speed were wrong, seen from ``place_ne`` (m): believe the next box more than them."""
+        away = self._bank.weights @ self._bank.means[:, _P] - place_ne
+        away = np.outer(away, away) / max(float(away @ away), 1e-6)
+        self._bank.covariances[:, 0:2, 0:2] += RANGE_DOUBT_M**2 * away
+        self._bank.covariances[:, 2:4, 2:4] += SPEED_DOUBT**2 * away
+        self._known.clear()
+
     @property
     def clock_error(self) -> float:
         """Image clock minus attitude clock, s."""
@@ -193,7 +203,7 @@ class TargetEstimator:
         covariances[:, LN_H, LN_H] = HELD_SIGMA**2
 
     def _corrected(
-        self, bank: Bank, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt
+        self, bank: Bank, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt, *, believed: bool
     ) -> tuple[Bank, Array, Array]:
         """The bank with a box taken in; NIS per degree of freedom and likelihood of each model."""
         predicted, slopes = self._edges_and_slopes(bank, stamp, pose_at)
@@ -203,7 +213,7 @@ class TargetEstimator:
         innovation = (edges - predicted) @ rows.T  # (M, n)
         spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
         squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
-        doubt = _doubt(innovation, spread)
+        doubt = np.ones(len(rows)) if believed else _doubt(innovation, spread)
         noise = noise * np.outer(doubt, doubt)
         spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
         inverse = np.linalg.inv(spread)
@@ -250,8 +260,8 @@ def _squares(innovation: Array, inverse: Array) -> Array:
 def _doubt(innovation: Array, spread: Array) -> Array:
     """(n,) factors, 1 or more, of each row's sigma where not even the best model expected what was measured.
 
-    With it the pull of an edge falls again the farther it is off: docs/decisions/0017. Filters with Huber's weights,
-    where it stays the same, are described by Karlgaard and Schaub, JGCD 30(3), 2007.
+    Huber's weights: beyond :data:`BELIEVED_SIGMAS` the pull of a row stays the same (Karlgaard and Schaub, "Huber-based
+    divided difference filtering", JGCD 30(3), 2007); docs/decisions/0017.
     """
     sigmas = np.abs(innovation) / np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
-    return np.asarray(np.maximum(1.0, sigmas.min(axis=0) / BELIEVED_SIGMAS))
+    return np.asarray(np.sqrt(np.maximum(1.0, sigmas.min(axis=0) / BELIEVED_SIGMAS)))

@@ -154,9 +154,11 @@ class TargetWatch:
         if self.estimator is None or self._candidate is None:
             return
         measurement, edges, trust = self._candidate
-        self.lock, self.seen = measurement.lock, measurement.stamp
+        same_lock, self.lock, self.seen = measurement.lock == self.lock, measurement.lock, measurement.stamp
         # The grown covariance takes the box almost as it is, and the mean speed of the gap with it.
         with contextlib.suppress(StaleTelemetry):
+            if same_lock:  # in view all the time: what was lost is the estimate
+                self.estimator.doubt_range(self._buffer.pose_at(measurement.stamp).position_ned[:2])
             self.estimator.update(measurement.stamp, edges, trust, self._buffer.pose_at, gated=False)
         self.estimator.rejections, self.estimator.nis_mean = 0, 1.0
 
@@ -243,15 +245,17 @@ class TargetWatch:
         height = np.array([predicted.height])
         hull = camera.hulls(camera_pose, place[None], predicted.ground_z, height, prior.half_depth)[0]
         measured = predicted.height * tall / max(1.0, hull[3] - hull[1])
-        candidate = Candidate(m.lock, m.confidence, m.similarity, m.lock == self.lock, place, measured)
+        sight = camera.ray_ned(camera_pose, (edges[0] + edges[2]) / 2, edges[3])[:2]
+        sight = sight / max(float(np.linalg.norm(sight)), 1e-6)
+        candidate = Candidate(m.lock, m.confidence, m.similarity, m.lock == self.lock, place, sight, measured)
         unseen = m.stamp - self.seen
         passed = self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed)
         if passed or (candidate.same_lock and m.confidence >= CONFIDENCE_MIN):
-            north, east, _ = camera.ray_ned(camera_pose, (edges[0] + edges[2]) / 2, edges[3])
-            self._sight = m.stamp, math.atan2(east, north)
+            self._sight = m.stamp, math.atan2(sight[1], sight[0])
         if passed:
             # Judged fit by all gates, so its edges count fully, whatever the tracker's caution.
             self._candidate = (m, edges, self._trusted(m, pose, edges, camera, uncertain=False))
         if self._reacquisition.alike:
             self.alike_seen = m.stamp
         self.reacquired = self._reacquisition.confirmed(long_loss=unseen > self._settings.coast_max)
+

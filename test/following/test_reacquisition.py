@@ -56,7 +56,20 @@ def test_who_was_in_view_all_the_time_does_not_become_the_target():
     beside = GOOD._replace(position_ne=PREDICTED.position_ne + np.array([2.5, 0.0]))
     gates = Reacquisition(0.6)
     assert not any(gates.judge(beside, PREDICTED, unseen, 8.0) for unseen in np.arange(0.1, 4.0, 0.1))
-    assert gates.judge(beside._replace(lock=beside.lock + 1), PREDICTED, 2.0, 8.0)  # came into sight only now
+    elsewhere = PREDICTED.position_ne + np.array([0.0, 2.5])
+    assert gates.judge(beside._replace(lock=beside.lock + 1, position_ne=elsewhere), PREDICTED, 2.0, 8.0)  # only now
+
+
+@pytest.mark.parametrize(("gap", "aside", "expected"), [(0.1, 0.3, False), (2.0, 0.3, True), (0.1, 2.0, True)])
+def test_a_new_lock_on_who_was_refused_changes_nothing(gap, aside, expected):
+    """Later, or elsewhere, it may be the target that came out."""
+    beside = GOOD._replace(position_ne=PREDICTED.position_ne + np.array([2.5, 0.0]))
+    gates = Reacquisition(0.6)
+    for unseen in np.arange(0.1, 3.0, 0.1):
+        assert not gates.judge(beside, PREDICTED._replace(stamp=10 + unseen), unseen, 8.0)
+    anew = beside._replace(lock=beside.lock + 1, position_ne=beside.position_ne + np.array([0.0, aside]))
+    unseen = 2.9 + gap
+    assert gates.judge(anew, PREDICTED._replace(stamp=10 + unseen), unseen, 8.0) is expected
 
 
 HELD = GOOD._replace(same_lock=True)  # the tracker never let go; seen along north

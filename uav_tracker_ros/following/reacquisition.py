@@ -18,6 +18,7 @@ MAHALANOBIS_MAX = 9.2  # squared, 2 degrees of freedom: 99 %
 RADIUS_MAX = 8.0  # m, cap of the growing gate
 RADIUS_MIN, ACCEL_MAX = 0.8, 2.0  # m, m/s^2: how far a target gets from where it was going while it is unseen
 RANGE_ERROR_MAX = 4.0  # m, of an estimate that ran away along the line of sight while the tracker held on
+AGAIN_S, AGAIN_M = 1.0, 1.5  # s, m: a new lock so soon and so near is the one before, found again by the tracker
 SIGHT_S = 0.5  # s that a candidate may take to confirm; its gate does not grow any longer
 LN_SIZE_MAX = 0.35
 WINDOW = 7  # frames
@@ -44,13 +45,14 @@ class Reacquisition:
         self._reid_on = reid_on
         self._lock = -1
         self._unseen_at_first = 0.0  # s, when this candidate came into sight
+        self._last_stamp, self._last_place = -math.inf, np.zeros(2)  # s, m: of the last candidate
         self._passed: deque[bool] = deque(maxlen=WINDOW)
         self._in_a_row = 0
         self.alike = False  # the last candidate looks like the target, and cannot be it by place or size
 
     def reset(self) -> None:
         """Forget what was seen: at the start of a loss."""
-        self._lock, self._in_a_row = -1, 0
+        self._lock, self._in_a_row, self._last_stamp = -1, 0, -math.inf
         self._passed.clear()
 
     def judge(self, candidate: Candidate, predicted: Estimate, unseen_s: float, max_speed: float) -> bool:
@@ -63,8 +65,11 @@ class Reacquisition:
             max_speed: of the class, m/s.
         """
         if candidate.lock != self._lock:
+            if not self._found_again(candidate, predicted.stamp):
+                self._unseen_at_first = unseen_s
             self.reset()
-            self._lock, self._unseen_at_first = candidate.lock, unseen_s
+            self._lock = candidate.lock
+        self._last_stamp, self._last_place = predicted.stamp, candidate.position_ne
         # Somebody else who was in view all the time does not become the target because time goes by.
         grown_s = min(unseen_s, self._unseen_at_first + SIGHT_S)
         similar = candidate.same_lock or candidate.similarity >= self._reid_on
@@ -77,6 +82,11 @@ class Reacquisition:
         self._passed.append(passed)
         self._in_a_row = self._in_a_row + 1 if passed else 0
         return passed
+
+    def _found_again(self, candidate: Candidate, stamp: float) -> bool:
+        """The tracker let go of the candidate before for a moment: it does not become another by that."""
+        near = math.hypot(*(candidate.position_ne - self._last_place)) <= AGAIN_M
+        return near and stamp - self._last_stamp <= AGAIN_S
 
     def confirmed(self, *, long_loss: bool) -> bool:
         """Enough frames have passed."""

@@ -72,13 +72,13 @@ class Reacquisition:
         self._last_stamp, self._last_place = predicted.stamp, candidate.position_ne
         # Somebody else who was in view all the time does not become the target because time goes by.
         grown_s = min(unseen_s, self._unseen_at_first + SIGHT_S)
-        similar = candidate.same_lock or candidate.similarity >= self._reid_on
-        offset = _offset(candidate, predicted, similar=candidate.similarity >= self._reid_on)
+        similar = candidate.similarity >= self._reid_on
+        offset = _offset(candidate, predicted, similar=similar)
         size_change = abs(math.log(candidate.measured_height / predicted.height))
         fits = size_change < LN_SIZE_MAX and _reachable(offset, predicted, grown_s, max_speed)
         sure = candidate.confidence >= CONFIDENCE_MIN
-        passed = sure and similar and fits
-        self.alike = sure and candidate.similarity >= self._reid_on and not fits
+        passed = sure and (similar or candidate.same_lock) and fits
+        self.alike = sure and similar and not fits
         self._passed.append(passed)
         self._in_a_row = self._in_a_row + 1 if passed else 0
         return passed

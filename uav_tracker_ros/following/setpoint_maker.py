@@ -146,7 +146,7 @@ class SetpointMaker:
 
     def _task(self, now: float, own: OwnState, later: Estimate, phase: FollowPhase, phase_since: float) -> Task:
         since = self.streaming_since if self.streaming_since is not None else now
-        weight, look = 1.0, self._watch.sight(now) if phase in UNSEEN else None
+        weight, look = 1.0, self._watch.unconfirmed_bearing(now) if phase in UNSEEN else None
         if phase is FollowPhase.COASTING:
             s, unseen = self._base, now - self._watch.seen
             fade = max(s.coast_max - s.coast_full, 1e-3)

@@ -211,11 +211,11 @@ class TargetEstimator:
         noise = rows @ trust.noise @ rows.T
         jacobian = rows @ slopes  # (M, n, 9)
         innovation = (edges - predicted) @ rows.T  # (M, n)
-        spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
-        squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
-        doubt = np.ones(len(rows)) if believed else _doubt(innovation, spread)
+        expected = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1)
+        squares = _squares(innovation, np.linalg.inv(expected + noise))  # of the box as it is: the gate judges that
+        doubt = np.ones(len(rows)) if believed else _doubt(innovation, expected + noise)
         noise = noise * np.outer(doubt, doubt)
-        spread = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1) + noise
+        spread = expected + noise
         inverse = np.linalg.inv(spread)
         gain = bank.covariances @ jacobian.transpose(0, 2, 1) @ inverse
         if trust.height_frozen:

@@ -27,7 +27,8 @@ LOW_CONFIDENCE = 0.3
 LOW_FRAMES = 5  # in a row
 CONFIRM_FRAMES = 5  # of a fresh selection, before it counts
 LATENCY_MEMORY = 0.9  # share kept of the running mean, a box
-SIGHT_S = 0.5  # beside the latency: so long the last bearing of an unconfirmed target is worth a look
+LOOK_S = 0.5  # beside the latency: so long the last bearing of an unconfirmed target is worth a look
+NEVER_SEEN = (-math.inf, math.nan)
 QUEUE = 8  # boxes that may wait; older ones are dropped
 
 
@@ -63,7 +64,7 @@ class TargetWatch:
         self.too_close = False  # the box fills the image
         self.size_only = False  # the range comes from the size
         self.attitude_missing = False  # the last box found no attitude
-        self._sight = (-math.inf, math.nan)  # stamp and bearing (rad) of what may be the target, not yet confirmed
+        self._unconfirmed = NEVER_SEEN  # stamp and bearing (rad) of what may be the target, not yet confirmed
         self.alike_seen = -math.inf  # stamp of the last box of somebody who looks like the target, monotonic s
 
     def set_camera(self, intrinsics: Intrinsics, frame_id: str) -> None:
@@ -103,6 +104,7 @@ class TargetWatch:
         if self.estimator is not None:
             self.estimator.stop()
         self.lost, self.seen, self._good_frames, self.newest = True, -math.inf, 0, None
+        self._unconfirmed = NEVER_SEEN  # its stamp is of the clock before
         self._reacquisition.reset()
 
     def shift(self, delta_ned: Array) -> None:
@@ -137,14 +139,14 @@ class TargetWatch:
         if now - self.seen > allowed:
             self.lose()
 
-    def sight(self, now: float) -> float | None:
+    def unconfirmed_bearing(self, now: float) -> float | None:
         """Bearing (rad from north) of what may be the lost target, to be looked at while it is not confirmed.
 
         What the tracker never let go of, or what passes the gates of a re-acquisition: turning to it is harmless, and
         what leaves the picture can never be confirmed.
         """
-        stamp, bearing = self._sight
-        allowed = SIGHT_S + (0.0 if math.isnan(self.latency) else self.latency)
+        stamp, bearing = self._unconfirmed
+        allowed = LOOK_S + (0.0 if math.isnan(self.latency) else self.latency)
         return bearing if self.lost and now - stamp <= allowed else None
 
     def resume(self) -> None:
@@ -154,7 +156,8 @@ class TargetWatch:
         if self.estimator is None or self._candidate is None:
             return
         measurement, edges, trust = self._candidate
-        same_lock, self.lock, self.seen = measurement.lock == self.lock, measurement.lock, measurement.stamp
+        same_lock = measurement.lock == self.lock
+        self.lock, self.seen = measurement.lock, measurement.stamp
         # The grown covariance takes the box almost as it is, and the mean speed of the gap with it.
         with contextlib.suppress(StaleTelemetry):
             if same_lock:  # in view all the time: what was lost is the estimate
@@ -165,7 +168,7 @@ class TargetWatch:
     def lose(self) -> None:
         """The estimate is not to be followed; a candidate must pass the gates of a re-acquisition."""
         if not self.lost:
-            self.lost, self.reacquired = True, False
+            self.lost, self.reacquired, self._unconfirmed = True, False, NEVER_SEEN
             self._reacquisition.reset()
 
     def _take(self, m: TargetMeasurement, pose: VehiclePose, camera: Camera, *, engaged: bool) -> None:
@@ -251,11 +254,10 @@ class TargetWatch:
         unseen = m.stamp - self.seen
         passed = self._reacquisition.judge(candidate, predicted, unseen, prior.max_speed)
         if passed or (candidate.same_lock and m.confidence >= CONFIDENCE_MIN):
-            self._sight = m.stamp, math.atan2(sight[1], sight[0])
+            self._unconfirmed = m.stamp, math.atan2(sight[1], sight[0])
         if passed:
             # Judged fit by all gates, so its edges count fully, whatever the tracker's caution.
             self._candidate = (m, edges, self._trusted(m, pose, edges, camera, uncertain=False))
         if self._reacquisition.alike:
             self.alike_seen = m.stamp
         self.reacquired = self._reacquisition.confirmed(long_loss=unseen > self._settings.coast_max)
-

@@ -160,6 +160,19 @@ def test_a_row_s_second_stage_goes_on_from_its_first(
         session.train("dsatrack_vit_t", replace(first, form="hybrid"))
 
 
+def test_only_a_row_that_starts_anew_keeps_its_tokens_at_first(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(ROWS, "dsatrack_vit_t", Row("dsatrack_vit_t", 64, (1, 2), ((1, 172),), head_channels=16))
+    anew = TrainOptions((data,), tmp_path / "anew", samples=2, batch=2, device="cpu")
+    session.train("dsatrack_vit_t", anew)
+    session.train("dsatrack_vit_t", replace(anew, out=tmp_path / "on", init=tmp_path / "anew" / "last.safetensors"))
+    steps = [
+        int(torch.load(tmp_path / run / "state.pt", weights_only=True)["lesson"]["steps"]) for run in ("anew", "on")
+    ]
+    assert steps == [1, dsatrack.RAMP + 1]
+
+
 def test_show_pairs_draws_and_trains_nothing(data: Path, tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.png"
     session.train("eatrack", TrainOptions((data,), tmp_path / "out", device="cpu", show_pairs=sheet))

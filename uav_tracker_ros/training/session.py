@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sys
 import time
@@ -14,7 +15,7 @@ import cv2
 import torch
 from torch import nn
 
-from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, unknown_name
+from uav_tracker_ros.errors import BackendUnavailable, InvalidParameter, UavTrackerError, unknown_name
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
@@ -166,8 +167,12 @@ def train(recipe: str, options: TrainOptions, started: float | None = None) -> d
     made = RECIPES[recipe]
     judged = pictures.load(list(options.data), split="val", frame_step=1)
     lesson = made.lesson(options, judged)
-    if options.init is not None:
-        _start_from(lesson.student, options.init)
+    if (
+        options.init is not None
+        and _start_from(lesson.student, options.init)
+        and isinstance(lesson, dsatrack.DsaLesson)
+    ):
+        lesson.skip_ramp()
     training = pictures.load(list(options.data))
     source = lesson.source(training, options.seed)
     if options.show_pairs is not None:
@@ -215,24 +220,25 @@ def _device(asked: str) -> str:
     return "cuda" if there and asked != "cpu" else "cpu"
 
 
-def _start_from(student: nn.Module, file: Path) -> None:
-    """Weights of the whole network, or of its trunk alone where the file's names are the trunk's."""
+def _start_from(student: nn.Module, file: Path) -> bool:
+    """Weights of the whole network, or of its trunk alone where the file's names are the trunk's; True: the whole."""
     checkpoint.join_pieces(file.parent)
     if isinstance(student, DsaTrack) and (origin := start_from(student, file)):
         print(f"starts from {file.name}: {origin}", file=sys.stderr)  # noqa: T201
-        return
-    parts = (getattr(student, name, None) for name in ("trunk", "backbone"))
-    targets = [student, *(part for part in parts if isinstance(part, nn.Module))]
-    for target in reversed(targets):
-        shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
-        counters = [name for name in shapes if name.endswith("num_batches_tracked")]
-        expected = {name: shape for name, shape in shapes.items() if name not in counters}
-        try:
-            found = load_state(file, expected, ignore=counters)
-        except Exception:
-            if target is targets[0]:
-                raise
-            continue
-        target.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
-        print(f"starts from {file.name}: {type(target).__name__}", file=sys.stderr)  # noqa: T201
-        return
+        return False
+    for part in (getattr(student, name, None) for name in ("backbone", "trunk")):
+        if isinstance(part, nn.Module):
+            with contextlib.suppress(UavTrackerError):  # then it is the whole, or its error is raised below
+                _load(part, file)
+                return False
+    _load(student, file)
+    return True
+
+
+def _load(target: nn.Module, file: Path) -> None:
+    shapes = {name: tuple(value.shape) for name, value in target.state_dict().items()}
+    counters = [name for name in shapes if name.endswith("num_batches_tracked")]
+    expected = {name: shape for name, shape in shapes.items() if name not in counters}
+    found = load_state(file, expected, ignore=counters)
+    target.load_state_dict({name: torch.from_numpy(value).float() for name, value in found.items()}, strict=False)
+    print(f"starts from {file.name}: {type(target).__name__}", file=sys.stderr)  # noqa: T201

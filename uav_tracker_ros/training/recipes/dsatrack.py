@@ -170,6 +170,10 @@ class DsaLesson(nn.Module):
         """The whole network."""
         return self.network
 
+    def skip_ramp(self) -> None:
+        """Weights that go on know already which tokens to drop."""
+        self.steps.fill_(self.stage.ramp)
+
     def source(self, pictures: Pictures, seed: int) -> PairSource:
         """Composites, stills and clips, several templates each."""
         return self.batches.source(pictures, seed)

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import multiprocessing
-import signal
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +16,7 @@ from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.evaluation.datasets.sequence import Sequence
 from uav_tracker_ros.evaluation.latency import run_latency_aware
 from uav_tracker_ros.evaluation.running import FrameRecord, run_sequence
+from uav_tracker_ros.processes import worker_pool
 from uav_tracker_ros.trackers import registry
 from uav_tracker_ros.trackers.contract import Tracker
 from uav_tracker_ros.trackers.lock import TargetLock
@@ -115,38 +113,19 @@ def run_passes(
 def _in_processes(
     jobs: list[Pass], workers: int, on_frame: Callable[[], None] | None
 ) -> Iterator[tuple[Pass, list[FrameRecord]]]:
-    # Not forked: the parent's threads (of OpenCV, of runtimes) would be missing in the child.
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPoolExecutor(min(workers, max(len(jobs), 1)), mp_context=context, initializer=_ignore_ctrl_c)
-    try:
+    with worker_pool(min(workers, max(len(jobs), 1))) as pool:
         futures = {pool.submit(run_pass, job): job for job in jobs}
         for future in as_completed(futures):
             job = futures[future]
             try:
                 records = future.result()
-            except BrokenProcessPool as error:
-                raise UavTrackerError(
-                    "a worker process ended by itself; expected it to finish (out of memory?); use fewer --workers"
-                ) from error
             except UavTrackerError as error:
                 raise _named(error, job) from error
             if on_frame is not None:
                 for _ in records:
                     on_frame()
             yield job, records
-        pool.shutdown()
-    except BaseException:  # an error, Ctrl-C, or the caller has enough: nobody waits for a long sequence
-        for child in multiprocessing.active_children():
-            child.terminate()
-        # Waits for the pool's own thread: still at work while the interpreter ends, it leaves a traceback now and then.
-        pool.shutdown(cancel_futures=True)
-        raise
 
 
 def _named(error: UavTrackerError, job: Pass) -> UavTrackerError:
     return type(error)(f"{job.setup.name} on {job.sequence.name}: {error}")
-
-
-def _ignore_ctrl_c() -> None:
-    """A terminal sends it to every process; the parent answers for all."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import multiprocessing
 import statistics
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from typing import Any, NamedTuple
 
 from uav_tracker_ros.following.settings import FollowSettings
+from uav_tracker_ros.processes import worker_pool
 from uav_tracker_ros.simulation import scenarios
 from uav_tracker_ros.simulation.closed_loop import fly, scenario_settings
 from uav_tracker_ros.simulation.run_metrics import ERROR_BARS, judge, values
@@ -111,8 +110,7 @@ def _flown(planned: Sequence[Flight], plan: Plan, jobs: int) -> Iterator[dict[st
     if jobs == 1:
         yield from (fly_one(flight, plan) for flight in planned)
         return
-    # Fresh processes: a fork would copy the threads of libraries in an unknown state.
-    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
+    with worker_pool(jobs) as pool:
         yield from pool.map(fly_one, planned, [plan] * len(planned))
 
 

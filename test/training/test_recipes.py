@@ -21,7 +21,7 @@ from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0  # noq
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: E402
 from uav_tracker_ros.training import session  # noqa: E402
 from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
-from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp  # noqa: E402
+from uav_tracker_ros.training.recipes import dsatrack, dsatrack_trunk, siamcar, siamfcpp  # noqa: E402
 from uav_tracker_ros.training.scenes.pictures import Pictures  # noqa: E402
 
 SMALL_CAR = CarWidths((12, 16, 16, 16, 16), (16, 16, 16, 16))
@@ -65,7 +65,7 @@ def test_a_recipe_gives_weights_and_figures(
     first: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for module in (siamfcpp, dsatrack):
+    for module in (siamfcpp, dsatrack_trunk):
         monkeypatch.setattr(module, "_JUDGED_CROPS", 4)
     paths = {name: files / file for name, file in given.items()}
     options = TrainOptions((data,), tmp_path, samples=4, batch=2, device="cpu", piece_mb=1000, **paths)
@@ -111,7 +111,7 @@ def test_what_is_kept_does_not_move(
 @pytest.mark.parametrize("frugal", [False, True])
 def test_ranks_need_not_wait_for_what_a_trunk_does_not_train(data: Path, files: Path, frugal: bool) -> None:
     """Several ranks wait for the gradient of all that is trained, at every step."""
-    lesson = dsatrack.TrunkLesson("dsatrack_vit_t", files / "teacher.pth", Pictures(), frugal=frugal).train()
+    lesson = dsatrack_trunk.TrunkLesson("dsatrack_vit_t", files / "teacher.pth", Pictures(), frugal=frugal).train()
     side = 128 if frugal else 256
     lesson({"crop": torch.randint(0, 256, (2, side, side, 3)).float()})[0].backward()
     without = [name for name, value in lesson.named_parameters() if value.requires_grad and value.grad is None]

@@ -27,7 +27,14 @@ from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.networks import FAMILIES, read_network
 from uav_tracker_ros.training.options import MEMORY, TrainOptions
 from uav_tracker_ros.training.ranks import Ranks
-from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp, siamfcpp_lite0, siamfcpp_tuning
+from uav_tracker_ros.training.recipes import (
+    dsatrack,
+    dsatrack_trunk,
+    siamcar,
+    siamfcpp,
+    siamfcpp_lite0,
+    siamfcpp_tuning,
+)
 from uav_tracker_ros.training.recipes.siamfcpp import PairFamily
 from uav_tracker_ros.training.scenes import pictures
 from uav_tracker_ros.training.scenes.pictures import Pictures
@@ -123,10 +130,10 @@ RECIPES: dict[str, Recipe] = {
         lambda options, judged: siamfcpp_lite0.Lite0Lesson(_teacher(options), judged), siamfcpp_lite0.SCHEDULE
     ),
     "dsatrack_trunk": Recipe(
-        lambda options, judged: dsatrack.TrunkLesson(
+        lambda options, judged: dsatrack_trunk.TrunkLesson(
             "dsatrack_vit_t", _teacher(options), judged, frugal=options.frugal
         ),
-        dsatrack.TRUNK_SCHEDULE,
+        dsatrack_trunk.SCHEDULE,
     ),
     **{name: Recipe(_row(name, dsatrack.FIRST), dsatrack.SCHEDULE) for name in ROWS},
     **{

@@ -12,6 +12,8 @@ torch = pytest.importorskip("torch", reason="training needs torch: pip install -
 
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack  # noqa: E402 - after the check for torch
 from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS, Row  # noqa: E402
+from uav_tracker_ros.training.distillation.distilled import Distilled  # noqa: E402
+from uav_tracker_ros.training.distillation.teachers import RowTeacher  # noqa: E402
 from uav_tracker_ros.training.recipes import dsatrack  # noqa: E402
 from uav_tracker_ros.training.scenes import pictures  # noqa: E402
 from uav_tracker_ros.training.scenes.pictures import Pictures  # noqa: E402
@@ -78,7 +80,7 @@ def test_a_teacher_adds_two_branches_and_is_left_alone(rows: None, batch: dict) 
     torch.manual_seed(0)
     teacher = DsaTrack(replace(TINY, width=128))
     before = {name: value.clone() for name, value in teacher.state_dict().items()}
-    lesson = dsatrack.DistilledLesson("tinier", Pictures(), teacher).train()
+    lesson = Distilled(dsatrack.DsaLesson("tinier", Pictures()), RowTeacher(teacher), 10).train()
     loss, figures = lesson({**batch, "templates": batch["templates"][:, :2]})
     loss.backward()
     assert {"features", "predictions", "teacher_right", "giou"} <= figures.keys()
@@ -126,7 +128,8 @@ def test_the_second_stage_keeps_the_tokens_that_matter_of_six_templates(rows: No
 def test_a_teacher_sees_as_many_templates_as_it_has_slots_in_the_second_stage(rows: None, batch: dict) -> None:
     torch.manual_seed(0)
     teacher = DsaTrack(replace(TINY, width=128))
-    lesson = dsatrack.DistilledLesson("tiny", Pictures(), teacher, FORMS["static"], dsatrack.MEMORY).train()
+    student = dsatrack.DsaLesson("tiny", Pictures(), FORMS["static"], dsatrack.MEMORY)
+    lesson = Distilled(student, RowTeacher(teacher), 10).train()
     remembered = []
     remember = teacher.backbone.remember
     teacher.backbone.remember = lambda z: remembered.append(z) or remember(z)

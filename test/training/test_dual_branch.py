@@ -33,6 +33,8 @@ def weights(mask: torch.Tensor) -> torch.Tensor:
         (12, 12, ((3, 3), (6, 6), (9, 9), (12, 12))),
         (8, 7, ((2, 2), (4, 4), (6, 5), (8, 7))),
         (2, 12, ((1, 6), (2, 12))),
+        (1, 12, ((1, 12),)),  # one level of features is compared with the deepest
+        (12, 1, ((12, 1),)),
     ],
 )
 def test_pairs_lie_at_equal_depth(student: int, teacher: int, pairs) -> None:
@@ -60,7 +62,7 @@ def test_a_student_that_equals_its_teacher_pays_nothing(mask, weights) -> None:
     same = prediction(1)
     assert float(dual.prediction_loss(same, same, mask, weights)) == pytest.approx(0, abs=1e-6)
     features = [torch.randn(2, 256, 24)]
-    assert float(dual.feature_loss(Adapters(1, 24, 24)(features), features, weights)) == pytest.approx(0, abs=1e-6)
+    assert float(dual.feature_loss(Adapters([(24, 24)])(features), features, weights)) == pytest.approx(0, abs=1e-6)
     assert float(dual.prediction_loss(prediction(2), same, mask, weights)) > 0.1
 
 
@@ -79,7 +81,7 @@ def test_background_is_not_taught(mask, weights) -> None:
 
 def test_no_gradient_reaches_the_teacher(mask, weights) -> None:
     student, teacher = torch.randn(2, 256, 24, requires_grad=True), torch.randn(2, 256, 48, requires_grad=True)
-    adapters = Adapters(1, 24, 48)
+    adapters = Adapters([(24, 48)])
     own = Prediction(*(part.requires_grad_() for part in prediction(1)))
     taught = Prediction(*(part.requires_grad_() for part in prediction(2)))
     total = dual.feature_loss(adapters([student]), [teacher], weights) + dual.prediction_loss(
@@ -111,17 +113,3 @@ def test_a_teacher_that_misses_does_not_teach(mask) -> None:
 
 def test_the_feature_branch_fades() -> None:
     assert [dual.feature_weight(progress) for progress in (0, 0.5, 1)] == pytest.approx([1, 0.55, 0.1], abs=1e-6)
-
-
-def test_maps_of_another_crop_are_sampled_where_the_teacher_looks() -> None:
-    """A student map that holds the image's x and y gives the teacher's cells their own place."""
-    crop_px, first, stride, cells = 303.0, 47.5, 8.0, 26
-    windows = torch.tensor([[100.0, 50.0, 240.0]]), torch.tensor([[140.0, 90.0, 144.0]])  # left, top, side in the image
-    at = (torch.arange(cells) * stride + first) * (240 / crop_px)
-    y, x = torch.meshgrid(50 + at, 100 + at, indexing="ij")
-    found = dual.on_teacher_cells(
-        torch.stack([x, y])[None], *windows, crop_px=int(crop_px), first_px=first, stride_px=stride
-    )[0]
-    expected = (torch.arange(16) + 0.5) * 9
-    assert torch.allclose(found[0], (140 + expected).expand(16, 16), atol=1e-3)
-    assert torch.allclose(found[1], (90 + expected)[:, None].expand(16, 16), atol=1e-3)

@@ -33,7 +33,10 @@ class TrainOptions:
 
     data: tuple[Path, ...] = field(metadata=_about("Folder of training pictures; may be given again."))
     out: Path = field(metadata=_about("Folder of state, log and weights; a run found there goes on."))
-    teacher: Path | None = field(default=None, metadata=_about("Lite0's weights (.pth), or a larger row's."))
+    teacher: Path | None = field(default=None, metadata=_about("Lite0's ImageNet weights (.pth)."))
+    tutor: Path | None = field(
+        default=None, metadata=_about("Weights (.safetensors) of a stronger tracker to learn from too.")
+    )
     init: Path | None = field(default=None, metadata=_about("Weights to start from, of network or trunk."))
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))
     finish: bool = field(default=False, metadata=_about("Bring the learning rate to its end within the minutes."))

@@ -21,7 +21,9 @@ from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import load_state
 from uav_tracker_ros.training import checkpoint
-from uav_tracker_ros.training.dsatrack_weights import read_row, start_from
+from uav_tracker_ros.training.distillation.distilled import Distilled, Taught
+from uav_tracker_ros.training.distillation.teachers import read_teacher
+from uav_tracker_ros.training.dsatrack_weights import start_from
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.lesson import Lesson, Schedule
 from uav_tracker_ros.training.networks import FAMILIES, read_network
@@ -42,6 +44,7 @@ from uav_tracker_ros.training.scenes.samples import Source
 from uav_tracker_ros.training.sheet import draw_sheet
 
 _CPU_BATCH = 16
+_TRUNK = "_trunk"  # recipes that learn features alone
 
 
 MakeLesson = Callable[[TrainOptions, Pictures], Lesson]
@@ -107,10 +110,7 @@ def _row(name: str, stage: dsatrack.Stage) -> MakeLesson:
                 f"--init is not given; expected the weights of {name}'s first stage, which this recipe goes on with; "
                 f"train {name} first"
             )
-        form = FORMS[options.form]
-        if options.teacher is None:
-            return dsatrack.DsaLesson(name, judged, form, stage)
-        return dsatrack.DistilledLesson(name, judged, read_row(options.teacher), form, stage)
+        return dsatrack.DsaLesson(name, judged, FORMS[options.form], stage)
 
     return make
 
@@ -165,6 +165,8 @@ def train(recipe: str, options: TrainOptions, started: float | None = None) -> d
         raise unknown_name("recipe", recipe, RECIPES)
     if options.frugal and recipe not in FRUGAL:
         raise InvalidParameter(f"--frugal with {recipe}; expected one of {', '.join(FRUGAL)}; leave it out")
+    if options.tutor is not None and recipe.endswith(_TRUNK):
+        raise InvalidParameter(f"--tutor with {recipe}; expected a recipe that learns to track; leave it out")
     device = _device(options.device)
     cv2.setNumThreads(1)
     torch.set_num_threads(options.threads)
@@ -201,8 +203,10 @@ def _run(
             run, options.out, options.minutes * 60 or math.inf, started, options.seed, device, options.bf16,
             canvases, reuse, workers, finish=options.finish,
         )  # fmt: skip
-        engine = Engine(lesson, _schedule(RECIPES[recipe].schedule, options, device, ranks), source, settings, ranks)
-        figures = engine.run()
+        schedule = _schedule(RECIPES[recipe].schedule, options, device, ranks)
+        if options.tutor is not None:
+            lesson = Distilled(cast(Taught, lesson), read_teacher(options.tutor), schedule.steps)
+        figures = Engine(lesson, schedule, source, settings, ranks).run()
         if ranks.first and options.piece_mb:
             for file in (checkpoint.STATE, "last.safetensors", "best.safetensors"):
                 if (options.out / file).is_file():

@@ -2,8 +2,8 @@
 
 Source: Zhong et al., Dual-branch Distilled Transformer for Efficient Asymmetric UAV Tracking (CVPR 2026). Only its
 abstract is known, so every formula is this project's own. Nothing here knows a family of networks: features, maps and
-masks go in. Maps have 16x16 cells of 16 px on the teacher's search crop of 256 px; boxes are left, top, right, bottom
-in px of that crop, NaN where the target is not there.
+masks go in. Maps have 16x16 cells of 16 px on the shared crop of 256 px (``answers``); boxes are left, top, right,
+bottom in px of that crop, NaN where the target is not there.
 """
 
 from __future__ import annotations
@@ -31,7 +31,12 @@ class Prediction(NamedTuple):
 
 
 def layer_pairs(student_depth: int, teacher_depth: int) -> tuple[tuple[int, int], ...]:
-    """(student block, teacher block), counted from 1, at the quarters of the student's depth."""
+    """(student block, teacher block), counted from 1, at the quarters of the student's depth.
+
+    A tracker with one level of features gives or takes the last block's alone.
+    """
+    if min(student_depth, teacher_depth) == 1:
+        return ((student_depth, teacher_depth),)
     layers = dict.fromkeys(-(-student_depth * quarter // 4) for quarter in range(1, 5))
     return tuple((layer, max(1, round(teacher_depth * layer / student_depth))) for layer in layers)
 
@@ -68,13 +73,16 @@ def target_weights(mask: Tensor, teacher_score: Tensor, right: Tensor) -> Tensor
 
 
 class Adapters(nn.Module):
-    """From the student's width to the teacher's, one a pair; thrown away after training."""
+    """From the student's width to the teacher's, one a pair; thrown away after training.
 
-    def __init__(self, pairs: int, student_width: int, teacher_width: int) -> None:
+    Args:
+        widths: of the student's and the teacher's features of each pair.
+    """
+
+    def __init__(self, widths: Sequence[tuple[int, int]]) -> None:
         super().__init__()
-        same = student_width == teacher_width
         self.layers = nn.ModuleList(
-            nn.Identity() if same else nn.Linear(student_width, teacher_width) for _ in range(pairs)
+            nn.Identity() if own == theirs else nn.Linear(own, theirs) for own, theirs in widths
         )
 
     def forward(self, features: Sequence[Tensor]) -> list[Tensor]:
@@ -123,36 +131,6 @@ def prediction_loss(student: Prediction, teacher: Prediction, mask: Tensor, weig
 def feature_weight(progress: float) -> float:
     """Weight of the feature branch over the run (0 to 1): from 1 down to 0.1 along a cosine."""
     return 0.1 + 0.45 * (1 + float(torch.cos(torch.tensor(progress * torch.pi))))
-
-
-def on_teacher_cells(
-    maps: Tensor, student_window: Tensor, teacher_window: Tensor, *, crop_px: int, first_px: float, stride_px: float
-) -> Tensor:
-    """A student's map at the teacher's cells, for students that cut other crops.
-
-    Args:
-        maps: (B, C, h, w) of the student.
-        student_window: (B, 3) left, top and side of its search crop, px of the image.
-        teacher_window: (B, 3) of the teacher's.
-        crop_px: side of the student's crop.
-        first_px: of the student's crop, where its first cell looks.
-        stride_px: of the student's crop, between cells.
-
-    Returns:
-        (B, C, 16, 16), bilinear; cells outside the student's map take its border.
-    """
-    line = torch.arange(MAP, device=maps.device) * float(STRIDE) + STRIDE / 2
-    share = line / (MAP * STRIDE)
-    height, width = maps.shape[2:]
-
-    def grid_line(axis: int, cells: int) -> Tensor:
-        image_px = teacher_window[:, axis, None] + share * teacher_window[:, 2, None]
-        student_px = (image_px - student_window[:, axis, None]) * (crop_px / student_window[:, 2, None])
-        return ((student_px - first_px) / stride_px + 0.5) * (2 / cells) - 1
-
-    x, y = grid_line(0, width), grid_line(1, height)
-    grid = torch.stack([x[:, None, :].expand(-1, MAP, -1), y[:, :, None].expand(-1, -1, MAP)], -1)
-    return F.grid_sample(maps, grid.to(maps), padding_mode="border", align_corners=False)
 
 
 def _normalised(features: Tensor) -> Tensor:

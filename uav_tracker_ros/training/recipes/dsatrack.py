@@ -16,11 +16,12 @@ from torch import Generator, Tensor, nn
 from uav_tracker_ros.trackers.dsatrack.head import HeadMaps
 from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings, flown_rule
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
-from uav_tracker_ros.trackers.dsatrack.network import DsaTrack, Pass
-from uav_tracker_ros.trackers.dsatrack.rows import ROWS, SEARCH_PX, SEARCH_TOKENS, Form
+from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
+from uav_tracker_ros.trackers.dsatrack.rows import ROWS, Form
 from uav_tracker_ros.trackers.search_region import SETTINGS
-from uav_tracker_ros.training.distillation import dual_branch
-from uav_tracker_ros.training.dsatrack_losses import LossSettings, boxes_at, tracking_loss
+from uav_tracker_ros.training.distillation.answers import Answer, Frame
+from uav_tracker_ros.training.distillation.teachers import row_answer
+from uav_tracker_ros.training.dsatrack_losses import LossSettings, tracking_loss
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
 from uav_tracker_ros.training.scenes.cropping import Cut
@@ -99,11 +100,21 @@ class DsaLesson(nn.Module):
             "alone": alone,  # more copies than slots would be ranked, and the best tokens of one template kept thrice
         }
 
+    @property
+    def frame(self) -> Frame:
+        """The crops that answers are compared on."""
+        return Frame()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the features after each block."""
+        return (self.row.width,) * len(self.row.layers)
+
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """See ``dsatrack_losses``."""
-        return self.lesson_of(batch)[:2]
+        return self.taught(batch)[:2]
 
-    def lesson_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], HeadMaps, Pass]:
+    def taught(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Answer]:
         """Loss and figures, and what the network said.
 
         At first no token is to be dropped, and those that are judged superfluous stay: half of them are before the
@@ -123,7 +134,7 @@ class DsaLesson(nn.Module):
             gaps = torch.stack([gap.detach().float().abs().mean() for gap in seen.edge_gaps])
             density = torch.stack([(gap.detach() >= 0).float().mean() for gap in seen.edge_gaps])
             figures = {**figures, "edge_gap": gaps.mean(), "edges": density.mean()}
-        return loss, figures, maps, seen
+        return loss, figures, row_answer(maps, seen)
 
     def parts(self) -> list[Part]:
         """The plain transformer learns slower than the graphs over template tokens and the head."""
@@ -150,59 +161,3 @@ def flown(network: DsaTrack) -> DeviceGraphs:
         "update": (update, ("new_memory", *state[1:])),
     }
     return DeviceGraphs(graphs, next(network.parameters()).device)
-
-
-class DistilledLesson(DsaLesson):
-    """A row that also learns from a larger one on the same crops: features and predictions on the target.
-
-    Args:
-        row: the student's name.
-        judged: validation clips.
-        teacher: a trained network; its weights are not part of the state.
-        form: see :class:`DsaLesson`.
-        stage: see :class:`DsaLesson`.
-    """
-
-    def __init__(
-        self, row: str, judged: Pictures, teacher: DsaTrack, form: Form | None = None, stage: Stage = FIRST
-    ) -> None:
-        super().__init__(row, judged, form, stage)
-        self._teacher = [teacher.eval().requires_grad_(requires_grad=False)]
-        self._pairs = dual_branch.layer_pairs(len(self.row.layers), len(teacher.row.layers))
-        self.adapters = dual_branch.Adapters(len(self._pairs), self.row.width, teacher.row.width)
-
-    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """The tracking loss and both branches of the distillation."""
-        loss, figures, maps, seen = self.lesson_of(batch)
-        teacher = self._teacher[0].to(batch["search"].device)
-        with torch.no_grad():
-            templates = _as_many(batch["templates"], teacher.row.slots)
-            taught_maps, taught = teacher(templates, batch["search"], batch.get("alone"))
-            taught_maps = HeadMaps(*(values.float() for values in taught_maps))
-            cells = taught_maps.score.flatten(1).argmax(1)
-            right = dual_branch.teacher_is_right(boxes_at(taught_maps, cells) * SEARCH_PX, batch["box"])
-            mask = dual_branch.target_mask(batch["box"])
-            weights = dual_branch.target_weights(mask, taught_maps.score[:, 0], right)
-        adapted = self.adapters([_search_rows(seen.hidden[layer]) for layer, _ in self._pairs])
-        wanted = [_search_rows(taught.hidden[layer]) for _, layer in self._pairs]
-        features = dual_branch.feature_loss(adapted, wanted, weights)
-        said, meant = (dual_branch.Prediction(m.logit, m.size, m.offset) for m in (maps, taught_maps))
-        predictions = dual_branch.prediction_loss(said, meant, mask, weights)
-        share = dual_branch.feature_weight(min(1.0, int(self.steps) / self.stage.schedule.steps))
-        branches = {"features": features.detach(), "predictions": predictions.detach(), "teacher_right": right.mean()}
-        return loss + share * features + predictions, {**figures, **branches}
-
-    def parts(self) -> list[Part]:
-        """As without a teacher, and the adapters."""
-        return [*super().parts(), Part(self.adapters.parameters(), 1.0)]
-
-
-def _search_rows(hidden: Tensor) -> Tensor:
-    """(B, 256, D) of tokens that may begin with the template's."""
-    return hidden[:, -SEARCH_TOKENS:]
-
-
-def _as_many(templates: Tensor, slots: int) -> Tensor:
-    """(B, slots, 128, 128, 3): the last template is repeated or left out."""
-    more = templates[:, -1:].expand(-1, max(0, slots - templates.shape[1]), -1, -1, -1)
-    return torch.cat([templates, more], 1)[:, :slots]

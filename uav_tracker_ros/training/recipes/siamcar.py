@@ -15,7 +15,8 @@ from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamcar import decoding
 from uav_tracker_ros.trackers.siamcar.network import SEARCH_PX, cell_points, map_cells
 from uav_tracker_ros.training import losses
-from uav_tracker_ros.training.recipes.siamfcpp import Maps, PairFamily, pair_family
+from uav_tracker_ros.training.distillation.teachers import Maps, boxes_around, siamcar_said
+from uav_tracker_ros.training.recipes.siamfcpp import PairFamily, pair_batches
 from uav_tracker_ros.training.validation import SiameseKind
 
 _CENTRAL = 0.4  # of the box's sides: the part of it whose cells are positive
@@ -32,7 +33,7 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     score_loss = 0.5 * (wrong * labels).sum() / labels.sum().clamp(min=1)
     score_loss = score_loss + 0.5 * (wrong * (1 - labels)).sum() / (1 - labels).sum().clamp(min=1)
     chosen = labels.nonzero(as_tuple=True)
-    boxes = torch.cat([points - distances[:, :2], points + distances[:, 2:]], 1).permute(0, 2, 3, 1)[chosen]
+    boxes = boxes_around(points, distances).permute(0, 2, 3, 1)[chosen]
     iou, _ = losses.paired_iou(boxes, batch["box"][chosen[0]])
     share = batch["box_weight"][chosen[0]] * central[chosen]
     box_loss = (-iou.clamp(min=1e-6).log() * share).sum() / share.sum().clamp(min=1)
@@ -43,6 +44,6 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
 
 
 def family(search_px: int = SEARCH_PX) -> PairFamily:
-    """See :func:`pair_family`."""
+    """Learns from search crops of this size."""
     kind = SiameseKind(SETTINGS["siamcar"], decoding.decode, decoding.SETTINGS)
-    return pair_family(kind, cell_points(map_cells(search_px)), pair_loss, search_px)
+    return PairFamily(kind, pair_batches(kind, search_px), cell_points(map_cells(search_px)), pair_loss, siamcar_said)

@@ -22,6 +22,8 @@ from uav_tracker_ros.trackers.siamfcpp.graphs import OUTPUTS
 from uav_tracker_ros.trackers.siamfcpp.network import SEARCH_PX, SiamFCpp, Trunk, cell_points, decode, map_cells
 from uav_tracker_ros.training import losses
 from uav_tracker_ros.training.device_views import cut_views, draw_moves, light
+from uav_tracker_ros.training.distillation.answers import Answer, Frame, answer_of, kept_output
+from uav_tracker_ros.training.distillation.teachers import Maps, siamfcpp_said
 from uav_tracker_ros.training.distillation.trunk import CROP_PX, TrunkDistiller, load_teacher
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.networks import Network
@@ -38,7 +40,6 @@ PAIR_SCHEDULE = Schedule(samples=800_000, batch=128, rate=6e-4, warm_up=500)
 _CROP_MARGIN_PX = 8
 _JUDGED_CROPS = 96
 TRUNK_SHARE = 0.3  # of the rate: the distilled trunk should not forget
-Maps = tuple[Tensor, Tensor, Tensor]
 PairLoss = Callable[[Maps, dict[str, Tensor], Tensor], tuple[Tensor, dict[str, Tensor]]]  # of maps, batch and points
 
 
@@ -103,6 +104,7 @@ class PairFamily(NamedTuple):
     batches: PairBatches
     points: Tensor  # (2, M, M) px of the search crop that each cell stands for
     loss: PairLoss
+    said: Callable[[Maps, Tensor], tuple[Tensor, Tensor]]  # score 0 to 1 and boxes, of maps and points
 
 
 class PairLesson(nn.Module):
@@ -146,10 +148,32 @@ class PairLesson(nn.Module):
         """See :meth:`PairBatches.prepare`."""
         return self.family.batches.prepare(batch, generator)
 
+    @property
+    def frame(self) -> Frame:
+        """The crops that answers are compared on."""
+        cut = self.family.batches.cut
+        return Frame(cut.search_px, cut.template_px)
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the features before the score."""
+        return (self.network.widths.tower[-1],)
+
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of the three outputs."""
+        return self.lesson_of(batch)[:2]
+
+    def taught(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Answer]:
+        """Loss, figures, and what the network said."""
+        loss, figures, maps, features = self.lesson_of(batch)
+        return loss, figures, answer_of(*self.family.said(maps, self.points), features, self.points, self.frame)
+
+    def lesson_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Maps, Tensor]:
+        """Loss, figures, the outputs, and the features before the score."""
         kernels = self.network.template(batch["templates"][:, 0])
-        return self.family.loss(self.network.search(batch["search"], kernels), batch, self.points)  # type: ignore[arg-type]
+        with kept_output(self.network.head.score_tower) as features:
+            maps = self.network.search(batch["search"], kernels)  # type: ignore[arg-type]
+        return *self.family.loss(maps, batch, self.points), maps, features[0]
 
     def parts(self) -> list[Part]:
         """The trunk learns slower."""
@@ -182,16 +206,15 @@ def pair_loss(outputs: Maps, batch: dict[str, Tensor], points: Tensor) -> tuple[
     return total, {name: figure.detach() for name, figure in figures.items()}
 
 
-def pair_family(kind: SiameseKind, points: Tensor, loss: PairLoss, search_px: int) -> PairFamily:
-    """Learns from search crops of this size, at the flight's scale; is judged on those of the flight's size."""
-    cut = Cut.of(replace(kind.region, search_size=search_px), MARGIN_PX)
-    return PairFamily(kind, PairBatches(cut), points, loss)
+def pair_batches(kind: SiameseKind, search_px: int) -> PairBatches:
+    """Search crops of this size, at the flight's scale; validation has those of the flight's size."""
+    return PairBatches(Cut.of(replace(kind.region, search_size=search_px), MARGIN_PX))
 
 
 def family(search_px: int = SEARCH_PX) -> PairFamily:
-    """See :func:`pair_family`."""
+    """Learns from search crops of this size."""
     kind = SiameseKind(SETTINGS["siamfcpp"], decoding.decode, decoding.SETTINGS)
-    return pair_family(kind, cell_points(map_cells(search_px)), pair_loss, search_px)
+    return PairFamily(kind, pair_batches(kind, search_px), cell_points(map_cells(search_px)), pair_loss, siamfcpp_said)
 
 
 FRUGAL_PX = 255  # of the search crop, with FRUGAL_FROZEN: three times the pairs a second

@@ -18,6 +18,8 @@ from uav_tracker_ros.trackers.search_region import SETTINGS
 from uav_tracker_ros.trackers.siamfcpp import lite0_decoding
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import STRIDE8_BLOCK, SiamFCppLite0, cell_points, decode
 from uav_tracker_ros.training import losses
+from uav_tracker_ros.training.distillation.answers import Answer, Frame, kept_output
+from uav_tracker_ros.training.distillation.teachers import lite0_answer
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.pair_batches import MARGIN_PX, PairBatches
 from uav_tracker_ros.training.scenes.cropping import Cut
@@ -71,12 +73,27 @@ class Lite0Lesson(nn.Module):
         self.network.trunk.eval()
         return self
 
+    @property
+    def frame(self) -> Frame:
+        """The crops that answers are compared on."""
+        return Frame()
+
+    @property
+    def widths(self) -> tuple[int, ...]:
+        """Of the fused features."""
+        return (self.network.head.width,)
+
     def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of the three outputs."""
+        return self.taught(batch)[:2]
+
+    def taught(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Answer]:
+        """Loss, figures, and what the network said."""
         network = self.network
         state = network.head.template(*network.trunk(network.normalise(batch["templates"][:, 0])))
-        outputs = network.head(state, *network.trunk(network.normalise(batch["search"])))
-        return lite0_loss(outputs, batch, self.points)
+        with kept_output(network.head.fuse) as fused:
+            outputs = network.head(state, *network.trunk(network.normalise(batch["search"])))
+        return *lite0_loss(outputs, batch, self.points), lite0_answer(outputs, fused[0])
 
     def parts(self) -> list[Part]:
         """The trunk learns slower."""

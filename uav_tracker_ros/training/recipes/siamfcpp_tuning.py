@@ -11,6 +11,8 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from uav_tracker_ros.training.attention import AttentionSettings, TemplateAttention, loss_with_attention
+from uav_tracker_ros.training.distillation.answers import kept_output
+from uav_tracker_ros.training.distillation.teachers import Maps
 from uav_tracker_ros.training.lesson import Part, Schedule
 from uav_tracker_ros.training.networks import read_network
 from uav_tracker_ros.training.recipes.siamfcpp import PairFamily, PairLesson
@@ -37,17 +39,22 @@ class TuningLesson(PairLesson):
         channels = self.network.trunk.conv5.conv.out_channels
         self.attention: nn.Module = TemplateAttention(channels) if attention else nn.Identity()
 
-    def forward(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of the three outputs, and of equation 9 with attention."""
+    def lesson_of(self, batch: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor], Maps, Tensor]:
+        """As without pruning, and of equation 9 with attention."""
         if not isinstance(self.attention, TemplateAttention):
-            return super().forward(batch)
+            return super().lesson_of(batch)
         crops = batch["templates"][:, 0], batch["search"]
-        parts = loss_with_attention(
-            self.network, self.attention, crops, lambda maps: self.family.loss(maps, batch, self.points)[0],
-            AttentionSettings(),
-        )  # fmt: skip
+        answers: list[Maps] = []
+
+        def tracking_loss(maps: Maps) -> Tensor:
+            answers.append(maps)
+            return self.family.loss(maps, batch, self.points)[0]
+
+        with kept_output(self.network.head.score_tower) as features:
+            parts = loss_with_attention(self.network, self.attention, crops, tracking_loss, AttentionSettings())
         figures = {"tracking": parts.tracking, "distance": parts.distance, "attended": parts.attended}
-        return parts.total, {name: figure.detach() for name, figure in figures.items()}
+        # the first of each is without attention, as it flies
+        return parts.total, {name: figure.detach() for name, figure in figures.items()}, answers[0], features[0]
 
     def parts(self) -> list[Part]:
         """Attention learns as the head does."""

@@ -68,7 +68,10 @@ def test_export_gives_a_tracker_that_runs(weights: Path, tmp_path: Path, capsys)
     row = yaml.safe_load(capsys.readouterr().out)
     names = {entry["graph"]: entry["name"] for entry in row["dsatrack_vit_t"]["files"]}
     assert names.keys() == {"template", "track", "update", "data"}
-    assert {file.name for file in out.iterdir()} == set(names.values())
+    onward = out / "dsatrack_vit_t.safetensors"  # to train on from
+    assert {file.name for file in out.iterdir()} == {*names.values(), onward.name}
+    before, after = (read_weights(DsaTrack(TINY), file).state_dict() for file in (weights, onward))
+    assert all(torch.allclose(after[name].float(), value.float(), atol=1e-3) for name, value in before.items())
     (out / "models.yaml").write_text(yaml.safe_dump({"trackers": row}))
     rng = np.random.default_rng(0)
     frames = [rng.integers(0, 255, (120, 160, 3), np.uint8) for _ in range(8)]

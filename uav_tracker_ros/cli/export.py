@@ -30,7 +30,7 @@ def export(
     """Write the graphs of a trained network and check them against it. Needs torch.
 
     Writes NAME.template.onnx and NAME.track.onnx, which share NAME.weights, and NAME.safetensors (fp16); prints the
-    row for models.yaml. A row of dsatrack has NAME.update.onnx instead of the last.
+    row for models.yaml. A row of dsatrack has NAME.update.onnx too.
     Every installed backend must give the network's own maps, else nothing is written.
 
     Example:  uav-tracker export ps.safetensors --name ps_siamfcpp --out models --overwrite

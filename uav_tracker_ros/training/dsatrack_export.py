@@ -27,7 +27,9 @@ _CROPS = 8
 
 
 def export_row(weights: Path, name: str, folder: Path, tell: Callable[[str], None]) -> dict[str, Any]:
-    """Write ``NAME.template.onnx``, ``NAME.track.onnx``, ``NAME.update.onnx`` and ``NAME.weights``.
+    """Write ``NAME`` with ``.template.onnx``, ``.track.onnx``, ``.update.onnx``, ``.weights`` and ``.safetensors``.
+
+    The last is for further training and is not listed: what flies does not read it.
 
     Args:
         weights: .safetensors of the row ``name``.
@@ -45,10 +47,9 @@ def export_row(weights: Path, name: str, folder: Path, tell: Callable[[str], Non
     """
     if name not in ROWS:
         raise unknown_name("row", name, ROWS)
-    rounded = folder / f".{name}.safetensors"
+    rounded = folder / f"{name}.safetensors"
     write_weights(read_weights(DsaTrack(ROWS[name]), weights), rounded)
     network = read_weights(DsaTrack(ROWS[name]), rounded)  # as rounded to half precision: every backend's numbers
-    rounded.unlink()
     graphs = flight_graphs(network)
     files = write_onnx(graphs, folder, name)
     data = folder / f"{name}.weights"

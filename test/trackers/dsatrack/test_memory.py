@@ -33,14 +33,14 @@ def test_a_fixed_memory_never_changes() -> None:
 
 
 def test_a_low_score_waits_and_fires_once() -> None:
-    assert run(MemorySettings(), [0.9] * 4 + [0.2] * 3 + [0.9] * 5) == [8]  # due at 5; 10 is too early after 8
+    assert run(MemorySettings(), [0.9] * 4 + [0.59] * 3 + [0.9] * 5) == [8]  # due at 5; 10 is too early after 8
     assert run(MemorySettings(), [0.9] * 4 + [0.2] * 3 + [0.9] * 7) == [8, 13]
 
 
 def test_a_score_far_below_the_usual_is_not_believed() -> None:
     scores = [0.9] * 14 + [0.44] + [0.46]
-    assert run(MemorySettings(), scores) == [5, 10, 16]
-    assert run(MemorySettings(of_median=0.0), scores) == [5, 10, 15]
+    assert run(MemorySettings(update_min=0.3), scores) == [5, 10, 16]
+    assert run(MemorySettings(update_min=0.3, of_median=0.0), scores) == [5, 10, 15]
 
 
 def test_a_view_cut_by_the_border_waits() -> None:

@@ -25,7 +25,7 @@ class MemorySettings:
     rule: MemoryRule = "ranked"
     order: Literal["deferred", "immediate"] = "deferred"  # after a frame's box is out | before the next one is sought
     gated: bool = True  # False: at every due frame, as published
-    update_min: float = 0.3  # least raw score; a placeholder until a network's scores are calibrated
+    update_min: float = 0.6  # least raw score: better than 0.3 on training and validation clips (docs/dsatrack.md)
     of_median: float = 0.5  # least score, share of the median of the last frames
     window: int = 30  # frames of that median
     least_gap: int = 5  # frames between two updates

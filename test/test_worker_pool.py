@@ -12,7 +12,7 @@ from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.processes import worker_pool
 
 ENDLESS = """
-import sys, threading
+import signal, sys, threading
 from uav_tracker_ros.processes import worker_pool
 
 def work(number):
@@ -20,6 +20,7 @@ def work(number):
     threading.Event().wait()
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a background job is started with it ignored
     with worker_pool(2) as pool:
         list(pool.map(work, range(2)))
 """
@@ -49,6 +50,10 @@ def test_workers_end_with_whoever_started_them(tmp_path: Path, by_terminal: bool
             os.killpg(started.pid, signal.SIGINT)
         else:
             started.kill()
-        rest, _ = started.communicate(timeout=60)
+        try:
+            rest, _ = started.communicate(timeout=60)
+        except subprocess.TimeoutExpired:
+            os.killpg(started.pid, signal.SIGKILL)
+            raise
     assert started.returncode != 0
     assert rest.count("Traceback") == int(by_terminal)  # the workers say nothing

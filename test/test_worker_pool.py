@@ -12,11 +12,11 @@ from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.processes import worker_pool
 
 ENDLESS = """
-import signal, sys, threading
+import os, signal, threading
 from uav_tracker_ros.processes import worker_pool
 
 def work(number):
-    print(number, flush=True)
+    os.write(1, b"%d\\n" % number)  # at once: lines of two workers must not mix
     threading.Event().wait()
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent / "doubles"))
 
 from pause_meter import PauseMeter
+from peers import find_peers
 
 DEADLINE_S = 30.0  # for what takes a second on a quiet machine
 
@@ -29,6 +30,14 @@ DEADLINE_S = 30.0  # for what takes a second on a quiet machine
 def pytest_configure(config: pytest.Config) -> None:
     config.pauses = PauseMeter()
     sys.setswitchinterval(0.0005)  # node_main.SWITCH_S, unimported: tests of training run where no ROS is
+
+
+@pytest.fixture(scope="session")
+def peers_dir() -> Path:
+    folder = find_peers()
+    if folder is None:
+        pytest.skip("the peers' weights are not here: set UAV_TRACKER_PEERS to their folder")
+    return folder
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

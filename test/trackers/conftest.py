@@ -1,27 +1,9 @@
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
+from peers import find_peers
 
 from uav_tracker_ros.trackers import registry
-
-
-def find_peers() -> Path | None:
-    given = os.environ.get("UAV_TRACKER_PEERS")
-    beside = Path(__file__).resolve().parents[3] / "shared" / "peers"
-    if given:
-        return Path(given)
-    return beside if beside.is_dir() else None
-
-
-@pytest.fixture(scope="session")
-def peers_dir() -> Path:
-    folder = find_peers()
-    if folder is None:
-        pytest.skip("the peers' weights are not here: set UAV_TRACKER_PEERS to their folder")
-    return folder
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

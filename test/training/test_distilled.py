@@ -20,7 +20,14 @@ from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp, Widths  # noqa: 
 from uav_tracker_ros.training import session  # noqa: E402
 from uav_tracker_ros.training.distillation.answers import Answer, Frame, answer_of  # noqa: E402
 from uav_tracker_ros.training.distillation.distilled import Distilled  # noqa: E402
-from uav_tracker_ros.training.distillation.teachers import Lite0Teacher, PairTeacher, RowTeacher, read_teacher  # noqa: E402
+from uav_tracker_ros.training.distillation.nanotrack_network import NanoTrack3  # noqa: E402
+from uav_tracker_ros.training.distillation.teachers import (  # noqa: E402
+    Lite0Teacher,
+    NanoTeacher,
+    PairTeacher,
+    RowTeacher,
+    read_teacher,
+)
 from uav_tracker_ros.training.dsatrack_losses import boxes_at  # noqa: E402
 from uav_tracker_ros.training.options import TrainOptions  # noqa: E402
 from uav_tracker_ros.training.recipes import dsatrack, siamcar, siamfcpp, siamfcpp_lite0, siamfcpp_tuning  # noqa: E402
@@ -126,7 +133,7 @@ def batch_of(lesson: Distilled) -> dict[str, torch.Tensor]:
     }
 
 
-@pytest.mark.parametrize("teacher", ["row", "lite0", "siamfcpp", "siamcar"])
+@pytest.mark.parametrize("teacher", ["row", "lite0", "siamfcpp", "siamcar", "nanotrack"])
 @pytest.mark.parametrize("name", ["row", "lite0", "siamfcpp", "frugal", "siamcar", "ps_siamfcpp", "p_siamcar"])
 def test_every_family_learns_from_every_teacher(tiny: None, files: Path, name: str, teacher: str, monkeypatch) -> None:
     torch.manual_seed(1)
@@ -135,6 +142,7 @@ def test_every_family_learns_from_every_teacher(tiny: None, files: Path, name: s
         "lite0": lambda: (SiamFCppLite0(), Lite0Teacher),
         "siamfcpp": lambda: (SiamFCpp(SMALL), PairTeacher),
         "siamcar": lambda: (SiamCar(SMALL_CAR), PairTeacher),
+        "nanotrack": lambda: (NanoTrack3(), NanoTeacher),
     }[teacher]()
     before = {key: value.clone() for key, value in network.state_dict().items()}
     lesson = Distilled(lesson_of(name, files), kind(network), 10).train()

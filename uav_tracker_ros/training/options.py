@@ -35,7 +35,8 @@ class TrainOptions:
     out: Path = field(metadata=_about("Folder of state, log and weights; a run found there goes on."))
     teacher: Path | None = field(default=None, metadata=_about("Lite0's ImageNet weights (.pth)."))
     tutor: Path | None = field(
-        default=None, metadata=_about("Weights (.safetensors) of a stronger tracker to learn from too.")
+        default=None,
+        metadata=_about("Weights of a stronger tracker to learn from too (.safetensors; NanoTrack V3's .pth)."),
     )
     init: Path | None = field(default=None, metadata=_about("Weights to start from, of network or trunk."))
     minutes: float = field(default=0.0, metadata=_about("Stop before they are over, all saved; 0: never.", 0))

@@ -20,8 +20,10 @@ from uav_tracker_ros.trackers.siamfcpp import network as siamfcpp
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import SiamFCppLite0, cell_points, decode
 from uav_tracker_ros.trackers.siamfcpp.network import SiamFCpp
 from uav_tracker_ros.trackers.weights import array_shapes
+from uav_tracker_ros.training.distillation import nanotrack_network
 from uav_tracker_ros.training.distillation.answers import Answer, Frame, answer_of, kept_output
 from uav_tracker_ros.training.distillation.dual_branch import Prediction
+from uav_tracker_ros.training.distillation.nanotrack_network import NanoTrack3, read_nanotrack
 from uav_tracker_ros.training.dsatrack_weights import read_row
 from uav_tracker_ros.training.networks import FAMILIES, Network, read_network
 
@@ -97,6 +99,25 @@ class PairTeacher:
         return answer_of(*self._said(maps, points), features[0], points, self._frame)
 
 
+class NanoTeacher:
+    """NanoTrack V3, in eval mode. On what is not the target it is as sure as on it: it teaches on the target alone."""
+
+    widths = (nanotrack_network.WIDTH,)
+
+    def __init__(self, network: NanoTrack3) -> None:
+        self.network = network.eval().requires_grad_(requires_grad=False)
+        self._frame = Frame(nanotrack_network.SEARCH_PX, nanotrack_network.TEMPLATE_PX)
+        self._points = nanotrack_network.cell_points()
+
+    def answer(self, templates: Tensor, search: Tensor, alone: Tensor | None) -> Answer:
+        """See :class:`Teacher`; its template is the first."""
+        network, points = self.network.to(search.device), self._points.to(search.device)
+        with kept_output(network.ban_head.cls_tower) as features:
+            logits, distances = network(*self._frame.own_crops(templates[:, 0], search))
+        probability = F.softmax(logits.float(), dim=1)[:, 1:]
+        return answer_of(probability, boxes_around(points, distances.float()), features[0], points, self._frame)
+
+
 def row_answer(maps: HeadMaps, seen: Pass) -> Answer:
     """Of a row's own cells, which are the shared ones; features after each block."""
     prediction = Prediction(*(part.float() for part in (maps.logit, maps.size, maps.offset)))
@@ -128,12 +149,14 @@ def boxes_around(points: Tensor, distances: Tensor) -> Tensor:
 
 
 def read_teacher(file: Path) -> Teacher:
-    """The tracker whose weights a file holds, told by its arrays.
+    """The tracker whose weights a file holds: NanoTrack V3's are a .pth, others are told by their arrays.
 
     Raises:
         ModelFileMissing: no such file.
-        ModelFileDamaged: not safetensors, or another tracker's weights.
+        ModelFileDamaged: not safetensors or .pth, or another tracker's weights.
     """
+    if file.suffix == ".pth":
+        return NanoTeacher(read_nanotrack(file))
     found = {name: shape for name, shape in array_shapes(file).items() if not name.endswith(COUNTER)}
     with torch.device("meta"):
         lite0 = SiamFCppLite0().state_dict()

@@ -16,6 +16,7 @@ from uav_tracker_ros.following.replay import replay
 from uav_tracker_ros.following.report import EndCode, FollowPhase, Goal
 from uav_tracker_ros.geometry import Box, iou
 from uav_tracker_ros.nodes.client import FollowerClient
+from uav_tracker_ros.nodes.environment import PROFILE_VARIABLES
 from uav_tracker_ros.nodes.processes import LaunchOptions, process_table
 from uav_tracker_ros.nodes.recording_file import journal_of, read_record
 from uav_tracker_ros.nodes.runner import Runner
@@ -112,7 +113,7 @@ def runner(tmp_path, monkeypatch):
         record_to=str(tmp_path / "flight.mcap"),
     )
     made = Runner(process_table(options), tmp_path / "log")
-    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE", "ROS_AUTOMATIC_DISCOVERY_RANGE"):
+    for name in (*PROFILE_VARIABLES, "ROS_AUTOMATIC_DISCOVERY_RANGE"):
         monkeypatch.setenv(name, made.environment[name])
     made.start()
     yield made

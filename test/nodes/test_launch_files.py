@@ -203,12 +203,13 @@ def test_only_the_simulation_may_engage_unasked(stand_ins):
     assert "--allow-engage" not in started("follow.launch.py")[-1].options["cmd"]
 
 
-def test_profile_is_set_unless_the_user_has_one(stand_ins, monkeypatch):
-    monkeypatch.delenv("FASTRTPS_DEFAULT_PROFILES_FILE", raising=False)
+def test_profile_and_heap_are_set_unless_the_user_has(stand_ins, monkeypatch):
+    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "MALLOC_ARENA_MAX"):
+        monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FASTDDS_DEFAULT_PROFILES_FILE", "mine.xml")
-    variables = [part.args for part in entities("follow.launch.py") if isinstance(part, SetEnvironmentVariable)]
-    assert [name for name, _value in variables] == ["FASTRTPS_DEFAULT_PROFILES_FILE"]
-    assert Path(variables[0][1]).is_file()
+    variables = dict(part.args for part in entities("follow.launch.py") if isinstance(part, SetEnvironmentVariable))
+    assert set(variables) == {"FASTRTPS_DEFAULT_PROFILES_FILE", "MALLOC_ARENA_MAX"}
+    assert Path(variables["FASTRTPS_DEFAULT_PROFILES_FILE"]).is_file()
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -191,6 +192,36 @@ def test_environment_has_the_profile_under_both_names():
     assert environment["FASTRTPS_DEFAULT_PROFILES_FILE"] == environment["FASTDDS_DEFAULT_PROFILES_FILE"]
     assert Path(environment["FASTDDS_DEFAULT_PROFILES_FILE"]).is_absolute()
     assert (environment["ROS_DOMAIN_ID"], environment["ROS_AUTOMATIC_DISCOVERY_RANGE"]) == ("5", "LOCALHOST")
+
+
+HEAPS = """
+import threading
+import rclpy
+thread = threading.Thread(target=bytearray, args=(50_000,))
+thread.start()
+thread.join()
+# A thread's own heap is a reservation of 64 MiB of which nearly all has no access yet.
+sizes = [[int(part, 16) for part in line.split()[0].split("-")] for line in open("/proc/self/maps") if "---p" in line]
+print(sum(60 << 20 < high - low < 64 << 20 for low, high in sizes))
+"""
+
+
+# Other C libraries have one heap for all threads, and no setting to make it so: nothing to compare.
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc gives threads heaps of their own")
+@pytest.mark.parametrize("ours", [True, False])
+def test_threads_of_a_node_share_one_heap(ours):
+    """Those too that libraries start while they are imported."""
+    environment = {name: value for name, value in os.environ.items() if name != "MALLOC_ARENA_MAX"}
+    if ours:
+        environment = ros_environment(environment)
+    done = subprocess.run(
+        [sys.executable, "-c", HEAPS], env=environment, capture_output=True, text=True, check=True, timeout=60
+    )
+    assert (int(done.stdout) == 0) is ours
+
+
+def test_the_users_number_of_heaps_is_kept():
+    assert ros_environment({"MALLOC_ARENA_MAX": "4"})["MALLOC_ARENA_MAX"] == "4"
 
 
 def test_a_missing_profile_is_an_error():

@@ -23,6 +23,7 @@ from uav_tracker_ros.errors import UavTrackerError
 from uav_tracker_ros.following.report import FollowPhase, Goal
 from uav_tracker_ros.geometry import Box
 from uav_tracker_ros.nodes.client import FollowerClient, GoalEnd, Selection
+from uav_tracker_ros.nodes.environment import PROFILE_VARIABLES
 from uav_tracker_ros.nodes.launch_options import LaunchOptions
 from uav_tracker_ros.nodes.process_load import LoadMeter, ProcessLoad
 from uav_tracker_ros.nodes.processes import process_table
@@ -37,8 +38,7 @@ WORLD_MOVES_S = 1.0  # from the first report to the first picture of the moved w
 VISIBLE_ENOUGH = 0.7  # an operator would not point at less
 FLYING = (FollowPhase.ENGAGING, FollowPhase.FOLLOWING, FollowPhase.COASTING, FollowPhase.SEARCHING)
 SHARED_VARIABLES = (
-    "FASTRTPS_DEFAULT_PROFILES_FILE",
-    "FASTDDS_DEFAULT_PROFILES_FILE",
+    *PROFILE_VARIABLES,
     "ROS_AUTOMATIC_DISCOVERY_RANGE",
     "ROS_LOG_DIR",
 )

@@ -15,12 +15,11 @@ from launch.substitutions import LaunchConfiguration
 from launch_ros.actions import Node
 from launch_ros.substitutions import ExecutableInPackage
 
+from uav_tracker_ros.nodes.environment import node_variables
 from uav_tracker_ros.nodes.launch_options import ARGUMENTS, LaunchOptions
 from uav_tracker_ros.nodes.processes import ProcessSpec, process_table
-from uav_tracker_ros.nodes.variants import config_directory
 
 RESPAWN_DELAY_S = 2.0
-PROFILE_VARIABLES = ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE")
 
 # What a launch without controller and gate needs.
 IMAGE_ARGUMENTS = (
@@ -54,7 +53,7 @@ def launch_description(
     return LaunchDescription(
         [
             *(_declare(name, None if name in required else default) for name, default in known.items()),
-            *_profile(),
+            *_environment(),
             OpaqueFunction(function=start),
         ]
     )
@@ -92,7 +91,6 @@ def _declare(name: str, default: str | None) -> DeclareLaunchArgument:
     return DeclareLaunchArgument(name, **facts)
 
 
-def _profile() -> list[SetEnvironmentVariable]:
-    """Without this profile Fast DDS loses a third of the images without a word."""
-    profile = str(config_directory() / "fastdds_camera.xml")
-    return [SetEnvironmentVariable(name, profile) for name in PROFILE_VARIABLES if name not in os.environ]
+def _environment() -> list[SetEnvironmentVariable]:
+    """Without its profile Fast DDS loses a third of the images without a word."""
+    return [SetEnvironmentVariable(name, value) for name, value in node_variables().items() if name not in os.environ]

@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import IO
 
 from uav_tracker_ros.errors import InputUnreadable, UavTrackerError
+from uav_tracker_ros.nodes.environment import PROFILE_VARIABLES, node_variables
 from uav_tracker_ros.nodes.processes import ProcessSpec, Value
-from uav_tracker_ros.nodes.variants import config_directory
 
 STOP_TIMEOUT_S = 5.0  # the gate needs up to 3 s to see Hold confirmed
 RESPAWN_AFTER_S = 10.0  # what dies younger has a reason that starting again does not cure
@@ -80,11 +80,9 @@ def ros_environment(base: Mapping[str, str], domain_id: int | None = None) -> di
         InputUnreadable: the Fast DDS profile is missing (Fast DDS would go on without it and
             lose a third of the images without a word).
     """
-    environment = dict(base)
-    profile = config_directory() / "fastdds_camera.xml"
-    # Fast DDS 2.14 (Jazzy) reads the first name only, 3.x its own name.
-    for name in ("FASTRTPS_DEFAULT_PROFILES_FILE", "FASTDDS_DEFAULT_PROFILES_FILE"):
-        if not Path(environment.setdefault(name, str(profile))).is_file():
+    environment = node_variables() | dict(base)
+    for name in PROFILE_VARIABLES:
+        if not Path(environment[name]).is_file():
             raise InputUnreadable(
                 f"{name}={environment[name]} is no file; expected a Fast DDS profile: correct or unset it"
             )

@@ -22,7 +22,6 @@ from uav_tracker_ros.errors import InvalidImage, NotInitialized, UavTrackerError
 from uav_tracker_ros.geometry import Box, TargetState
 from uav_tracker_ros.msg import TrackedTarget
 from uav_tracker_ros.nodes import conversions
-from uav_tracker_ros.nodes.allocator import share_one_heap
 from uav_tracker_ros.nodes.detections import DetectionPublisher
 from uav_tracker_ros.nodes.diagnostics import Diagnostics, Health, Percentiles, RateMeter
 from uav_tracker_ros.nodes.image_settings import ImageSettings
@@ -221,7 +220,6 @@ class TrackerNode(LifecycleNode):
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the node."""
-    share_one_heap()
     return run(TrackerNode, argv, threads=THREADS)
 
 

@@ -5,6 +5,7 @@ torch is imported in the functions: the registry loads every module of this fold
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -13,7 +14,7 @@ from uav_tracker_ros.errors import OutputUnwritable
 from uav_tracker_ros.trackers.weights import load_state
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 COUNTER = "num_batches_tracked"  # of batch normalisation; says nothing at flight time
 N = TypeVar("N", bound="nn.Module")
@@ -38,6 +39,11 @@ def read_weights(network: N, file: Path) -> N:
 
 
 def write_weights(network: nn.Module, file: Path) -> None:
+    """What :func:`write_state` does, of a network without its counters."""
+    write_state({name: value for name, value in network.state_dict().items() if not name.endswith(COUNTER)}, file)
+
+
+def write_state(state: Mapping[str, Tensor], file: Path) -> None:
     """Matrices and kernels as fp16, the few other numbers as fp32; the file appears whole or not at all.
 
     Raises:
@@ -45,14 +51,13 @@ def write_weights(network: nn.Module, file: Path) -> None:
     """
     from safetensors.torch import save
 
-    state = {
+    arrays = {
         name: (value.half() if value.ndim > 1 else value.float()).detach().cpu().contiguous()
-        for name, value in network.state_dict().items()
-        if not name.endswith(COUNTER)
+        for name, value in state.items()
     }
     partial = file.with_name(f".{file.name}.partial")
     try:
-        partial.write_bytes(save(state))
+        partial.write_bytes(save(arrays))
         partial.replace(file)
     except OSError as error:
         with suppress(OSError):

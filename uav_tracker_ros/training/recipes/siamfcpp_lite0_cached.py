@@ -7,7 +7,7 @@ fp16. First the head learns, then with ``--late`` the blocks after stride 8 too.
     $R cache --data DIR --data DIR --trunk FILE.pth --out WORK --minutes 45
     $R learn --work WORK --trunk FILE.pth --out HEAD --minutes 16
     $R learn --work WORK --trunk FILE.pth --out LATE --minutes 60 --late --rate 1e-3 --init HEAD/last.safetensors
-    $R mean --init HEAD/last.safetensors --init LATE/last.safetensors --out MEAN.safetensors
+    python -m uav_tracker_ros.training.weight_mean HEAD/last.safetensors LATE/last.safetensors --out MEAN.safetensors
     $R export --init MEAN.safetensors --out models
 """
 
@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from uav_tracker_ros.errors import InputUnreadable
-from uav_tracker_ros.trackers.network_weights import read_weights, write_weights
+from uav_tracker_ros.trackers.network_weights import read_weights
 from uav_tracker_ros.trackers.siamfcpp.lite0_network import STRIDE8_BLOCK, SiamFCppLite0
 from uav_tracker_ros.training.engine import Engine, RunSettings
 from uav_tracker_ros.training.recipes.siamfcpp_lite0 import (
@@ -190,14 +190,6 @@ def learn(options: argparse.Namespace) -> None:
     print(json.dumps(figures))  # noqa: T201 - a command
 
 
-def mean(options: argparse.Namespace) -> None:
-    """Average runs of which one went on from the other's weights (Wortsman et al., "Model soups", ICML 2022)."""
-    network = SiamFCppLite0()
-    states = [read_weights(SiamFCppLite0(), file).state_dict() for file in options.init]
-    network.load_state_dict({name: sum(state[name] for state in states) / len(states) for name in states[0]})
-    write_weights(network, options.out)
-
-
 def export(options: argparse.Namespace) -> None:
     """Write the two graphs that run at flight time."""
     network = read_weights(SiamFCppLite0(), options.init)
@@ -234,10 +226,6 @@ def main() -> None:
     second.add_argument("--without", choices=SOURCES, help="leave the pairs of one source out: an ablation")
     second.add_argument("--init", type=Path, help="weights (.safetensors) to go on from")
     second.set_defaults(run=learn)
-    mixing = stages.add_parser("mean", help="average the weights of runs from one ancestor")
-    mixing.add_argument("--init", type=Path, action="append", required=True, help="weights (.safetensors)")
-    mixing.add_argument("--out", type=Path, required=True, help="file of the mean")
-    mixing.set_defaults(run=mean)
     third = stages.add_parser("export", help="write the ONNX graphs")
     third.add_argument("--init", type=Path, required=True, help="weights (.safetensors)")
     third.add_argument("--out", type=Path, required=True, help="folder of the graphs")

@@ -92,5 +92,5 @@ def _declare(name: str, default: str | None) -> DeclareLaunchArgument:
 
 
 def _environment() -> list[SetEnvironmentVariable]:
-    """Without its profile Fast DDS loses a third of the images without a word."""
+    """What every node needs, where the user has not set it himself."""
     return [SetEnvironmentVariable(name, value) for name, value in node_variables().items() if name not in os.environ]

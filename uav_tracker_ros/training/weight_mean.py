@@ -33,14 +33,14 @@ def mean_of(files: Sequence[Path]) -> dict[str, Tensor]:
         raise InvalidParameter(f"a mean of {len(files)} files; expected two or more of one network: give them")
     expected = array_shapes(files[0])
     states = [load_state(file, expected) for file in files]
-    return {
-        name: torch.stack([torch.from_numpy(state[name]).float() for state in states]).mean(0) for name in expected
-    }
+    return {name: torch.stack([torch.from_numpy(state[name]).float() for state in states]).mean(0) for name in expected}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Read the options, write the mean."""
-    parser = argparse.ArgumentParser(prog="python -m uav_tracker_ros.training.weight_mean", description=mean_of.__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m uav_tracker_ros.training.weight_mean", description="The mean of several runs' weights."
+    )
     parser.add_argument("weights", type=Path, nargs="+", help="of one network, .safetensors")
     parser.add_argument("--out", type=Path, required=True, help="file of the mean")
     given = parser.parse_args(argv)

@@ -1,4 +1,4 @@
-"""NanoTrack V3 as its authors trained it, to learn from: it has no file of this package's, and it is not trained here.
+"""NanoTrack V3 in torch, with its authors' weights, to learn from. It flies from their graphs (``trackers.nanotrack``).
 
 Source: HonglinChu/SiamTrackers, NanoTrack, models/pretrained/nanotrackv3.pth (Apache-2.0); the layers' order and
 activations are those of its ONNX graphs, which give the same maps. Modules have the names of that file's arrays.
@@ -47,9 +47,11 @@ class _Excite(nn.Module):
 class _Block(nn.Module):
     """Inverted residual of MobileNetV3; one that does not expand has no first convolution."""
 
-    def __init__(self, width: int, out: int, expanded: int, kernel: int, stride: int, hidden: int, *, h: bool) -> None:
+    def __init__(
+        self, width: int, out: int, expanded: int, kernel: int, stride: int, hidden: int, *, swish: bool
+    ) -> None:
         super().__init__()
-        act = nn.Hardswish if h else nn.ReLU
+        act = nn.Hardswish if swish else nn.ReLU
         depthwise = nn.Conv2d(expanded, expanded, kernel, stride, kernel // 2, groups=expanded, bias=False)
         excite = _Excite(expanded, hidden) if hidden else nn.Identity()
         last = (nn.Conv2d(expanded, out, 1, bias=False), nn.BatchNorm2d(out))
@@ -72,8 +74,8 @@ class _Backbone(nn.Module):
         layers: list[nn.Module] = [
             nn.Sequential(nn.Conv2d(3, width, 3, 2, 1, bias=False), nn.BatchNorm2d(width), nn.Hardswish())
         ]
-        for out, expanded, kernel, stride, hidden, h in _BLOCKS:
-            layers.append(_Block(width, out, expanded, kernel, stride, hidden, h=h))
+        for out, expanded, kernel, stride, hidden, swish in _BLOCKS:
+            layers.append(_Block(width, out, expanded, kernel, stride, hidden, swish=swish))
             width = out
         self.features = nn.Sequential(*layers)
 
@@ -82,11 +84,13 @@ class _Backbone(nn.Module):
         return features
 
 
-def _pointwise(width: int, out: int = WIDTH, *, bias: bool = True) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(width, out, 1, bias=bias), nn.BatchNorm2d(out))
+def _pointwise(*, bias: bool = True) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(WIDTH, WIDTH, 1, bias=bias), nn.BatchNorm2d(WIDTH))
 
 
 class _Attention(nn.Module):
+    """Of channels; one that looks at each map's mean."""
+
     def __init__(self, width: int) -> None:
         super().__init__()
         self.fc1, self.fc2 = nn.Conv2d(width, width, 1), nn.Conv2d(width, width, 1)
@@ -101,7 +105,7 @@ class _PixelCorrelation(nn.Module):
     def __init__(self) -> None:
         super().__init__()
         maps = _TEMPLATE_CELLS**2
-        self.conv_kernel, self.conv_search = _pointwise(WIDTH), _pointwise(WIDTH)
+        self.conv_kernel, self.conv_search = _pointwise(), _pointwise()
         self.CA_layer = _Attention(maps)
         self.conv = nn.Sequential(
             nn.Conv2d(maps, maps, 2, groups=maps, bias=False),
@@ -123,7 +127,7 @@ class _DepthwiseCorrelation(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.conv_kernel, self.conv_search = _pointwise(WIDTH), _pointwise(WIDTH)
+        self.conv_kernel, self.conv_search = _pointwise(), _pointwise()
 
     def forward(self, template: Tensor, search: Tensor) -> Tensor:
         kernel, x = self.conv_kernel(template[:, :, _MIDDLE, _MIDDLE]), self.conv_search(search)
@@ -137,7 +141,7 @@ def _tower() -> nn.Sequential:
     layers: list[nn.Module] = []
     for _ in range(_TOWER):
         depthwise = nn.Conv2d(WIDTH, WIDTH, 3, padding=1, groups=WIDTH, bias=False)
-        layers += [depthwise, nn.BatchNorm2d(WIDTH), nn.ReLU6(), *_pointwise(WIDTH, bias=False)]
+        layers += [depthwise, nn.BatchNorm2d(WIDTH), nn.ReLU6(), *_pointwise(bias=False)]
     return nn.Sequential(*layers)
 
 

@@ -177,6 +177,29 @@ def test_who_equals_the_teacher_pays_nothing(files: Path) -> None:
     assert float(figures["predictions"]) == pytest.approx(0, abs=1e-5)
 
 
+@pytest.mark.parametrize("broken", [float("nan"), float("inf")])
+def test_a_teacher_that_answers_no_number_teaches_nothing(files: Path, broken: float, monkeypatch) -> None:
+    """Half precision or an exponential may overflow in one sample; the others go on to teach."""
+    everywhere = "uav_tracker_ros.training.distillation.dual_branch.teacher_is_right"
+    monkeypatch.setattr(everywhere, lambda found, boxes: torch.ones(len(boxes)))
+    lesson = Distilled(lesson_of("lite0", files), Lite0Teacher(SiamFCppLite0()), 10).train()
+    answered = lesson._teacher[0].answer
+
+    def overflowing(*crops: torch.Tensor) -> Answer:
+        said = answered(*crops)
+        said.prediction.size[0, 0, 3, 3] = broken
+        said.features[0][0, 5] = broken
+        return said
+
+    monkeypatch.setattr(lesson._teacher[0], "answer", overflowing)
+    loss, figures = lesson(batch_of(lesson))
+    loss.backward()
+    assert float(figures["teacher_right"]) == 0.5
+    gradients = [value.grad for value in lesson.parameters() if value.grad is not None]
+    assert torch.isfinite(loss)
+    assert all(torch.isfinite(value).all() for value in gradients)
+
+
 def test_resampled_crops_and_maps_lose_little(files: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """303 px to 256 and back: a twin differs by a twentieth of what a stranger does."""
     everywhere = "uav_tracker_ros.training.distillation.dual_branch.teacher_is_right"

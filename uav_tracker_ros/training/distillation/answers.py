@@ -34,6 +34,17 @@ class Answer(NamedTuple):
         return self.prediction.logit[:, 0].float().sigmoid()
 
 
+def finite_answer(answer: Answer) -> tuple[Answer, Tensor]:
+    """The answer with 0 for what is no number, and (B,) of 0 and 1: samples that had none such."""
+    values = (*answer.prediction, *answer.features)
+    whole = torch.stack([torch.isfinite(value).flatten(1).all(1) for value in values]).all(0)
+    prediction, features = (
+        [torch.nan_to_num(value, nan=0.0, posinf=0.0, neginf=0.0) for value in part]
+        for part in (answer.prediction, answer.features)
+    )
+    return answer._replace(prediction=Prediction(*prediction), features=tuple(features)), whole.float()
+
+
 class Frame(NamedTuple):
     """The crops that a family is trained with."""
 

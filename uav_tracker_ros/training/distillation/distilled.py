@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from uav_tracker_ros.trackers.dsatrack.head import HeadMaps
 from uav_tracker_ros.training.distillation import dual_branch
-from uav_tracker_ros.training.distillation.answers import SHARED_PX, Answer, Frame
+from uav_tracker_ros.training.distillation.answers import SHARED_PX, Answer, Frame, finite_answer
 from uav_tracker_ros.training.distillation.teachers import Teacher
 from uav_tracker_ros.training.dsatrack_losses import boxes_at
 from uav_tracker_ros.training.lesson import Lesson, Part
@@ -80,9 +80,9 @@ class Distilled(nn.Module):
         frame = self.lesson.frame
         with torch.no_grad():
             templates, search = frame.shared_crops(batch["templates"], batch["search"])
-            meant = self._teacher[0].answer(templates, search, batch.get("alone"))
+            meant, whole = finite_answer(self._teacher[0].answer(templates, search, batch.get("alone")))
             boxes = frame.shared(batch["box"])
-            right = dual_branch.teacher_is_right(_chosen(meant), boxes)
+            right = dual_branch.teacher_is_right(_chosen(meant), boxes) * whole
             mask = dual_branch.target_mask(boxes)
             for there in (said.there, meant.there):
                 mask = mask if there is None else mask * there

@@ -33,8 +33,10 @@ def test_loss_coasts_searches_and_holds():
     assert np.linalg.norm(flight.out.setpoint.velocity_ned[:2]) < 0.3
     yaws = [setpoint.yaw_ned for now, setpoint in flight.setpoints if now > flight.now - 2]
     assert max(yaws) - min(yaws) > math.radians(15)
+    assert math.isfinite(flight.out.report.distance)  # of the guess that the search turns to
     flight.run_to(FollowPhase.HOLD, 4.0)
     assert flight.out.report.end_code is EndCode.TARGET_LOST
+    assert math.isnan(flight.out.report.distance)  # unknown: a guess would run away at its last speed
 
 
 @pytest.mark.parametrize("image_turns", [2, 5], ids=["25 Hz", "10 Hz"])

@@ -67,6 +67,18 @@ def test_ways_change_what_they_say(weights: dict) -> None:
     assert memories["trained"].gated
 
 
+def test_a_row_with_a_moving_average_has_three_ways(tmp_path: Path) -> None:
+    blending = Row("eatrack", 64, (1, 2), (), slots=2, head_channels=16)
+    file = tmp_path / "blending.safetensors"
+    write_weights(DsaTrack(blending), file)
+    made = dsatrack_ablation.trackers(blending, {"hybrid": file}, ["trained", "fixed", "ungated"])
+    rules = {name.split("/")[1]: (tracker._settings.rule, tracker._settings.gated) for name, tracker in made.items()}
+    assert rules == {"trained": ("blend", True), "fixed": ("fixed", True), "ungated": ("blend", False)}
+    for way in ("no_elimination", "hard"):
+        with pytest.raises(InvalidParameter, match=f"nothing that way {way} changes"):
+            dsatrack_ablation.trackers(blending, {"hybrid": file}, [way])
+
+
 @pytest.mark.parametrize(
     ("form", "file", "way", "error", "message"),
     [

@@ -67,6 +67,8 @@ def report(view: FlightView, situation: Situation, watch: TargetWatch, maker: Se
     if situation.position_ned is None:
         return known
     known = known._replace(height=float(s.ground_z - situation.position_ned[2]))
+    if not flying and now - watch.seen > s.coast_max:
+        return known  # nobody looks for it any more, and a guess would move away for ever
     return _with_target(known, situation, maker, flying=flying)
 
 

@@ -25,7 +25,7 @@ from uav_tracker_ros.evaluation.datasets import Sequence, open_dataset
 from uav_tracker_ros.evaluation.metrics import score_sequence
 from uav_tracker_ros.evaluation.running import run_sequence
 from uav_tracker_ros.trackers.contract import Tracker
-from uav_tracker_ros.trackers.dsatrack.memory import MemorySettings
+from uav_tracker_ros.trackers.dsatrack.memory import MemoryRule, MemorySettings, flown_rule
 from uav_tracker_ros.trackers.dsatrack.memory_tracker import MemoryTracker
 from uav_tracker_ros.trackers.dsatrack.network import DsaTrack
 from uav_tracker_ros.trackers.dsatrack.rows import FORMS, ROWS, Form, Row
@@ -38,13 +38,14 @@ class Way:
     """What is changed, beside the weights."""
 
     form: Callable[[Form], Form] = lambda form: form
-    memory: MemorySettings | None = None  # None: the row's
+    rule: MemoryRule | None = None  # None: the row's, after both stages
+    gated: bool = True
 
 
 WAYS = {
     "trained": Way(),
-    "fixed": Way(memory=MemorySettings(rule="fixed")),
-    "ungated": Way(memory=MemorySettings(gated=False)),
+    "fixed": Way(rule="fixed"),
+    "ungated": Way(gated=False),
     "no_elimination": Way(lambda form: replace(form, eliminate="off")),
     "hard": Way(lambda form: replace(form, edges="hard")),
 }
@@ -81,14 +82,17 @@ def trackers(row: Row, weights: Mapping[str, Path], ways: Iterable[str], device:
                 wrong, known = (form_name, FORMS) if form_name not in FORMS else (way_name, WAYS)
                 raise unknown_name("form" if wrong is form_name else "way", wrong, known)
             form, way = FORMS[form_name], WAYS[way_name]
-            if not row.keep or (way_name == "hard" and form.semantics != "dynamic"):
+            if (way_name == "no_elimination" and not row.keep) or (
+                way_name == "hard" and not (row.keep and form.semantics == "dynamic")
+            ):
                 raise InvalidParameter(
                     f"{row.name} in form {form_name} has nothing that way {way_name} changes; expected a row with "
                     "semantic-aware blocks, for hard with a graph; leave it out"
                 )
             network = read_weights(DsaTrack(row, way.form(form)), file).to(device)
             name = f"{form_name}/{way_name}"
-            made[name] = MemoryTracker(name, flown(network), way.memory)
+            rule = way.rule or flown_rule(keeps_tokens=bool(row.keep), learnt=True)
+            made[name] = MemoryTracker(name, flown(network), MemorySettings(rule=rule, gated=way.gated))
     return made
 
 

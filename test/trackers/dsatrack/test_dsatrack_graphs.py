@@ -69,6 +69,12 @@ def eager(torch, function, *arrays: np.ndarray) -> list[np.ndarray]:
         return [value.numpy() for value in function(*map(torch.from_numpy, arrays))]
 
 
+def same_tokens(found: np.ndarray, expected: np.ndarray) -> bool:
+    """(..., N, D) have the same rows, in any order: copies of one token tie, and rounding chooses which of them stay."""
+    apart = np.abs(found[..., :, None, :] - expected[..., None, :, :]).max(-1)
+    return max(apart.min(-1).max(), apart.min(-2).max()) < 3e-4 and np.allclose(found.sum(-2), expected.sum(-2), atol=1e-2)
+
+
 @pytest.mark.parametrize("name", ["torch", "onnxruntime", "openvino"])
 def test_backends_agree_with_the_network(torch, case, name: str) -> None:
     network, graphs, files = case
@@ -80,7 +86,7 @@ def test_backends_agree_with_the_network(torch, case, name: str) -> None:
         newer = list(backend.run("update", state[0], picture(128, seed + 10), further(network)).values())
         update = network.update if network.row.keep else network.blend
         expected = eager(torch, update, state[0], picture(128, seed + 10), further(network))
-        assert all(np.allclose(a, b, atol=3e-4, rtol=3e-5) for a, b in zip(newer, expected, strict=True))
+        assert all(same_tokens(a, b) for a, b in zip(newer, expected, strict=True))
         for memory in (state, newer):
             found = backend.run("track", picture(256, seed + 20), *(memory[1:] or memory))
             wanted = eager(torch, network.track, picture(256, seed + 20), *(memory[1:] or memory))

@@ -20,7 +20,7 @@ Array = NDArray[np.float64]
 
 BORDER_PX = 2.0  # an edge this near to the border counts as touching it
 LARGEST_SHARE = 0.6  # of the image's area; above, nothing is left that gives a scale
-COMMON_PX = 2.5  # 1 sigma of both edges together; above white noise: trackers wander for 0.15 s
+COMMON_PX = 3.0  # 1 sigma of both edges together; above white noise: trackers wander for 0.15 s
 WHITE_PX = 0.5  # 1 sigma of each edge alone; keeps the covariance regular
 SIZE_SHARE = 0.03  # 1 sigma of the size, in anti-phase on the two edges
 EXPOSURE_SIGMA_S = 0.004  # 1 sigma of the stamp; with the body's rate it blurs every edge

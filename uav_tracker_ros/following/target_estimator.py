@@ -35,7 +35,10 @@ MODELS = (QUIET, MANOEUVRE, CURVE)
 SWITCH_RATE = 0.5  # 1/s, from a model to the two others
 NIS_GATE = 10.0  # per degree of freedom, exceeded in all models
 REJECTIONS_MAX = 8  # in a row; more is not noise
-BELIEVED_SIGMAS = 1.25  # of an edge's innovation; what is farther off pulls no more than this
+STRETCHED_SIGMAS = 1.0  # of a box's height; what is taller or shorter was not the target's to that part
+LASTING_IMAGES = 4  # that a tracker takes in the same stretch of road or sky, so it tells as much as one
+# Of the stretch, a share from 0 to 1, each as likely, is at the top: px^2 of top and bottom for 1 px.
+_STRETCH = LASTING_IMAGES * np.array([[1 / 3, -1 / 6], [-1 / 6, 1 / 3]])
 RANGE_DOUBT_M, SPEED_DOUBT = 1.5, 3.0  # m, m/s, 1 sigma along the line of sight of an estimate that ran away
 NIS_MEMORY = 0.9  # share kept of the running mean, a box
 HEIGHT_WALK = 0.0003  # 1/sqrt(s), of ln height: once learnt it stays
@@ -207,14 +210,15 @@ class TargetEstimator:
     ) -> tuple[Bank, Array, Array]:
         """The bank with a box taken in; NIS per degree of freedom and likelihood of each model."""
         predicted, slopes = self._edges_and_slopes(bank, stamp, pose_at)
-        rows = trust.rows
-        noise = rows @ trust.noise @ rows.T
+        rows, noise = trust.rows, trust.noise
         jacobian = rows @ slopes  # (M, n, 9)
         innovation = (edges - predicted) @ rows.T  # (M, n)
         expected = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1)
-        squares = _squares(innovation, np.linalg.inv(expected + noise))  # of the box as it is: the gate judges that
-        doubt = np.ones(len(rows)) if believed else _doubt(innovation, expected + noise)
-        noise = noise * np.outer(doubt, doubt)
+        spread = expected + rows @ noise @ rows.T
+        squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
+        if not believed:
+            noise = noise + _stretch_noise(edges - predicted, slopes @ bank.covariances @ slopes.transpose(0, 2, 1), trust)
+        noise = rows @ noise @ rows.T
         spread = expected + noise
         inverse = np.linalg.inv(spread)
         gain = bank.covariances @ jacobian.transpose(0, 2, 1) @ inverse
@@ -257,11 +261,20 @@ def _squares(innovation: Array, inverse: Array) -> Array:
     return np.asarray((innovation[:, None] @ inverse @ innovation[..., None])[:, 0, 0])
 
 
-def _doubt(innovation: Array, spread: Array) -> Array:
-    """(n,) factors, 1 or more, of each row's sigma where not even the best model expected what was measured.
+def _stretch_noise(innovation: Array, expected: Array, trust: TrustedEdges) -> Array:
+    """(4, 4) px^2, more noise of a box that is taller or shorter than all models expected; docs/decisions/0018.
 
-    Huber's weights: beyond :data:`BELIEVED_SIGMAS` the pull of a row stays the same (Karlgaard and Schaub, "Huber-based
-    divided difference filtering", JGCD 30(3), 2007); docs/decisions/0017.
+    Args:
+        innovation: (M, 4) px, of the edges.
+        expected: (M, 4, 4) px^2, covariance of the predicted edges.
+        trust: of this box; where it does not show top and bottom its height says nothing.
     """
-    sigmas = np.abs(innovation) / np.sqrt(np.diagonal(spread, axis1=1, axis2=2))
-    return np.asarray(np.sqrt(np.maximum(1.0, sigmas.min(axis=0) / BELIEVED_SIGMAS)))
+    noise = np.zeros((4, 4))
+    if (trust.rows[:, [1, 3]] == 1).any(axis=0).all():
+        height = np.array([0.0, -1.0, 0.0, 1.0])
+        stretch = np.abs(innovation @ height)
+        sigma = np.sqrt(height @ (expected + trust.noise) @ height)
+        nearest = int(np.argmin(stretch / sigma))
+        excess = max(0.0, float(stretch[nearest] - STRETCHED_SIGMAS * sigma[nearest]))
+        noise[1::2, 1::2] = excess**2 * _STRETCH
+    return noise

@@ -71,8 +71,9 @@ for what in "$@"; do
     dsatrack_trunk) stage dsatrack_trunk 9.4 --teacher "$PACK/lite0.pth" ;;
     dsatrack_vit_t) stage dsatrack_vit_t 9.4 --init "$(weights_of dsatrack_trunk)" ;;
     dsatrack_vit_t_memory) stage dsatrack_vit_t_memory 9.4 --init "$(weights_of dsatrack_vit_t)" ;;
+    eatrack) stage eatrack 9.4 --init "$(weights_of dsatrack_vit_t)" --tutor "$(weights_of dsatrack_vit_t)" ;;
     *)
-      echo "'$what' is no call; expected 1, 2, 3, dsatrack_trunk, dsatrack_vit_t or dsatrack_vit_t_memory" >&2
+      echo "'$what' is no call; expected 1, 2, 3, dsatrack_trunk, dsatrack_vit_t, dsatrack_vit_t_memory or eatrack" >&2
       exit 1
       ;;
   esac

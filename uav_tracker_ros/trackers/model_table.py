@@ -50,7 +50,7 @@ class TableRow:
     weights_from: str = ""  # where absent weights would come from
     licence: str | None = None
     backends: tuple[str, ...] = ()
-    memory_learnt: bool = True  # False: weights that have seen one template only fly with one
+    memory_learnt: bool = True  # False: these weights fly with the first template alone
     dev: DevScores | None = None
     calibration: Calibration | None = None
 

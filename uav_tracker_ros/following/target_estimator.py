@@ -35,8 +35,8 @@ MODELS = (QUIET, MANOEUVRE, CURVE)
 SWITCH_RATE = 0.5  # 1/s, from a model to the two others
 NIS_GATE = 10.0  # per degree of freedom, exceeded in all models
 REJECTIONS_MAX = 8  # in a row; more is not noise
-STRETCHED_SIGMAS = 1.0  # of a box's height; what is taller or shorter was not the target's to that part
-LASTING_IMAGES = 4  # that a tracker takes in the same stretch of road or sky, so it tells as much as one
+STRETCHED_SIGMAS = 1.0  # of a box's height; what it is taller or shorter beyond that is not the target
+LASTING_IMAGES = 4  # in which a tracker takes in the same piece of road or sky: they tell as much as one
 # Of the stretch, a share from 0 to 1, each as likely, is at the top: px^2 of top and bottom for 1 px.
 _STRETCH = LASTING_IMAGES * np.array([[1 / 3, -1 / 6], [-1 / 6, 1 / 3]])
 RANGE_DOUBT_M, SPEED_DOUBT = 1.5, 3.0  # m, m/s, 1 sigma along the line of sight of an estimate that ran away

@@ -217,7 +217,8 @@ class TargetEstimator:
         spread = expected + rows @ noise @ rows.T
         squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
         if not believed:
-            noise = noise + _stretch_noise(edges - predicted, slopes @ bank.covariances @ slopes.transpose(0, 2, 1), trust)
+            of_edges = slopes @ bank.covariances @ slopes.transpose(0, 2, 1)
+            noise = noise + _stretch_noise(edges - predicted, of_edges, trust)
         noise = rows @ noise @ rows.T
         spread = expected + noise
         inverse = np.linalg.inv(spread)

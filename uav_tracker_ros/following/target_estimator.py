@@ -158,7 +158,7 @@ class TargetEstimator:
         if not self.started or stamp <= self.stamp or not len(trust.rows):
             return Update(False, math.nan)
         before = self._models.mixed(self._bank, stamp - self.stamp)
-        after, nises, likelihoods = self._corrected(before, stamp, edges, trust, pose_at, believed=not gated)
+        after, nises, likelihoods = self._corrected(before, stamp, edges, trust, pose_at, gated=gated)
         self._known.clear()
         self.stamp = stamp
         nis = float(nises.min())
@@ -206,7 +206,7 @@ class TargetEstimator:
         covariances[:, LN_H, LN_H] = HELD_SIGMA**2
 
     def _corrected(
-        self, bank: Bank, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt, *, believed: bool
+        self, bank: Bank, stamp: float, edges: Array, trust: TrustedEdges, pose_at: PoseAt, *, gated: bool
     ) -> tuple[Bank, Array, Array]:
         """The bank with a box taken in; NIS per degree of freedom and likelihood of each model."""
         predicted, slopes = self._edges_and_slopes(bank, stamp, pose_at)
@@ -214,11 +214,11 @@ class TargetEstimator:
         jacobian = rows @ slopes  # (M, n, 9)
         innovation = (edges - predicted) @ rows.T  # (M, n)
         expected = jacobian @ bank.covariances @ jacobian.transpose(0, 2, 1)
-        spread = expected + rows @ noise @ rows.T
-        squares = _squares(innovation, np.linalg.inv(spread))  # of the box as it is: the gate judges that
-        if not believed:
-            of_edges = slopes @ bank.covariances @ slopes.transpose(0, 2, 1)
-            noise = noise + _stretch_noise(edges - predicted, of_edges, trust)
+        # of the box as it is: the gate judges that
+        squares = _squares(innovation, np.linalg.inv(expected + rows @ noise @ rows.T))
+        if gated:
+            edge_covariances = slopes @ bank.covariances @ slopes.transpose(0, 2, 1)
+            noise = noise + _stretch_noise(edges - predicted, edge_covariances, trust)
         noise = rows @ noise @ rows.T
         spread = expected + noise
         inverse = np.linalg.inv(spread)

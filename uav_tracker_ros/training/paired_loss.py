@@ -63,10 +63,10 @@ def losses(lesson: DsaLesson, files: Sequence[Path], batches: Iterator[Batch]) -
         ModelFileMissing: no such file.
         ModelFileDamaged: weights of another row or form.
     """
-    network = lesson.network
-    networks = [read_weights(DsaTrack(network.row, network.form), file) for file in files]
+    row, form = lesson.network.row, lesson.network.form
+    networks = [read_weights(DsaTrack(row, form), file) for file in files]
     found: list[list[tuple[float, float]]] = [[] for _ in files]
-    lesson.skip_ramp()
+    lesson.skip_ramp()  # trained weights drop their tokens
     lesson.eval()
     with torch.no_grad():
         for batch in batches:
